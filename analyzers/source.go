@@ -1,8 +1,8 @@
 package analyzers
 
 import (
+	"bytes"
 	"sort"
-	"strings"
 	"sync"
 	"unicode/utf8"
 )
@@ -16,7 +16,14 @@ type Source struct {
 
 	index sync.Once
 	lines []int // byte offset of the first byte of each line
+	marks []mark // inside long lines
 }
+
+// mark is a place in a long line: the UTF-16 code units between the line's
+// start and a byte offset. It keeps a place in a minified file cheap.
+type mark struct{ offset, units int }
+
+const markStep = 4096 // bytes
 
 // Span is a half-open byte range [Start, End) of a Source. The zero Span, with
 // a nil Source, means "no place in a file".
@@ -73,9 +80,7 @@ func (src *Source) Line(line int) (text []byte, offset int) {
 	if line < len(src.lines) {
 		end = src.lines[line]
 	}
-	text = src.Bytes[start:end]
-	text = []byte(strings.TrimRight(string(text), "\r\n"))
-	return text, start
+	return bytes.TrimRight(src.Bytes[start:end], "\r\n"), start
 }
 
 func (src *Source) position(offset int) Position {
@@ -84,7 +89,11 @@ func (src *Source) position(offset int) Position {
 	}
 	src.buildIndex()
 	line := sort.SearchInts(src.lines, offset+1) - 1
-	return Position{Line: line + 1, Column: UTF16Len(src.Bytes[src.lines[line]:offset]) + 1}
+	from := mark{offset: src.lines[line]}
+	if i := sort.Search(len(src.marks), func(i int) bool { return src.marks[i].offset > offset }) - 1; i >= 0 && src.marks[i].offset > from.offset {
+		from = src.marks[i]
+	}
+	return Position{Line: line + 1, Column: from.units + UTF16Len(src.Bytes[from.offset:offset]) + 1}
 }
 
 // buildIndex finds the lines: they end in LF, CRLF or a lone CR.
@@ -93,10 +102,26 @@ func (src *Source) buildIndex() {
 		src.lines = []int{0}
 		for i, b := range src.Bytes {
 			if b == '\n' || b == '\r' && (i+1 == len(src.Bytes) || src.Bytes[i+1] != '\n') {
+				src.markLine(src.lines[len(src.lines)-1], i)
 				src.lines = append(src.lines, i+1)
 			}
 		}
+		src.markLine(src.lines[len(src.lines)-1], len(src.Bytes))
 	})
+}
+
+func (src *Source) markLine(start, end int) {
+	for units := 0; end-start > markStep; {
+		stop := start + markStep
+		for start < stop {
+			r, size := utf8.DecodeRune(src.Bytes[start:end])
+			if units++; r >= 0x10000 {
+				units++
+			}
+			start += size
+		}
+		src.marks = append(src.marks, mark{start, units})
+	}
 }
 
 // UTF16Len counts the UTF-16 code units of b; an invalid byte counts as one.

@@ -1,0 +1,260 @@
+// Package capture reads saved answers of MCP servers: tools/list and its
+// siblings, as clients and inspectors save them. The shapes understood are a
+// plain {"tools": [...], "instructions": "", "serverInfo": {}}, a bare list of
+// definitions, JSON-RPC responses, lists of pages, and maps from a server's
+// name to any of these.
+package capture
+
+import (
+	"bytes"
+	"path"
+	"strings"
+
+	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/secret"
+	"github.com/sallyport-mcp/sallyport/analyzers/tree"
+)
+
+// Analyzer returns the analyzer of captures. It knows them by content: no file
+// name is theirs.
+func Analyzer() analyzers.Analyzer {
+	return analyzers.Analyzer{
+		Name: "capture",
+		Match: func(p string) analyzers.Match {
+			if path.Ext(p) == ".json" {
+				return analyzers.Candidate
+			}
+			return analyzers.Ignored
+		},
+		Sniff:   sniff,
+		Analyze: analyze,
+	}
+}
+
+var members = []string{"tools", "prompts", "resources", "resourceTemplates", "instructions"}
+
+func sniff(content []byte) bool {
+	for _, m := range members {
+		if bytes.Contains(content, []byte(`"`+m+`"`)) {
+			return true
+		}
+	}
+	return bytes.Contains(content, []byte(`"inputSchema"`))
+}
+
+func analyze(file analyzers.File, into *analyzers.Catalog) error {
+	root, err := tree.Parse(file.Source, tree.JSONC)
+	if err != nil {
+		if bytes.Contains(file.Bytes, []byte(`"inputSchema"`)) {
+			return err
+		}
+		return analyzers.ErrForeign
+	}
+	r := &reader{file: file, servers: map[string]*analyzers.Server{}}
+	stem, _, _ := strings.Cut(path.Base(file.Path), ".")
+	r.node(root, analyzers.Text{Value: analyzers.Untrusted(stem)}, 0)
+	if len(r.order) == 0 {
+		return analyzers.ErrForeign
+	}
+	for _, s := range r.order {
+		into.Servers = append(into.Servers, s)
+		s.Surface.Fields(func(_ *analyzers.Item, f analyzers.Field) {
+			for _, found := range secret.InText("text", f.Path, f.Text) {
+				found.Server, found.Exposure = s, s.Exposure
+				into.Secrets = append(into.Secrets, found)
+			}
+		})
+	}
+	return nil
+}
+
+// maxNesting bounds how deep an envelope may hide a surface: map of servers,
+// list of pages, response, result.
+const maxNesting = 5
+
+type reader struct {
+	file    analyzers.File
+	servers map[string]*analyzers.Server
+	order   []*analyzers.Server
+}
+
+// node reads whatever n is, on behalf of the server called name.
+func (r *reader) node(n *tree.Node, name analyzers.Text, depth int) {
+	switch {
+	case depth > maxNesting:
+	case n.IsArray():
+		if definitions(n) {
+			r.items(r.server(name, n), "tool", n)
+			return
+		}
+		for _, page := range n.Children {
+			if page.IsObject() {
+				r.node(page, name, depth+1)
+			}
+		}
+	case n.IsObject():
+		r.object(n, name, depth)
+	}
+}
+
+func (r *reader) object(n *tree.Node, name analyzers.Text, depth int) {
+	if result := n.Get("result"); result.IsObject() {
+		r.node(result, name, depth+1)
+		return
+	}
+	initialize := n.Get("initialize")
+	for _, info := range []*tree.Node{n.Get("serverInfo"), initialize.Get("serverInfo"), n.Get("_meta", "io.modelcontextprotocol/serverInfo")} {
+		if said := info.Get("name"); said.IsString() {
+			name = said.Text
+			break
+		}
+	}
+	found := false
+	for _, part := range []struct{ key, kind string }{{"tools", "tool"}, {"prompts", "prompt"}, {"resources", "resource"}, {"resourceTemplates", "template"}, {"templates", "template"}} {
+		if list := n.Get(part.key); list.IsArray() && (definitions(list) || len(list.Children) == 0 && n.Get("serverInfo").IsObject()) {
+			r.items(r.server(name, n), part.kind, list)
+			found = true
+		}
+	}
+	for _, instructions := range []*tree.Node{n.Get("instructions"), initialize.Get("instructions")} {
+		if instructions.IsString() && (found || n.Get("serverInfo").IsObject() || n.Get("protocolVersion").IsString() || initialize.IsObject()) {
+			r.server(name, n).Surface.Instructions = instructions.Text
+			found = true
+		}
+	}
+	if found {
+		return
+	}
+	for _, child := range n.Children {
+		if child.IsObject() || child.IsArray() && definitions(child) {
+			r.node(child, child.Key, depth+1)
+		}
+	}
+}
+
+// definitions reports whether a list holds definitions of a surface: objects
+// with a name and something that says what it is for.
+func definitions(list *tree.Node) bool {
+	for _, n := range list.Children {
+		if (n.Get("name").IsString() || n.Get("uri").IsString() || n.Get("uriTemplate").IsString()) &&
+			(n.Get("inputSchema") != nil || n.Get("description").IsString() || n.Get("uri") != nil || n.Get("uriTemplate") != nil) {
+			return true
+		}
+	}
+	return false
+}
+
+func (r *reader) server(name analyzers.Text, n *tree.Node) *analyzers.Server {
+	if s := r.servers[name.Raw()]; s != nil {
+		return s
+	}
+	s := &analyzers.Server{Name: name, Format: "capture", Exposure: r.file.Exposure, Span: n.Span, KeySpan: name.Span}
+	if s.KeySpan.IsZero() {
+		s.KeySpan = r.file.Span(n.Span.Start, n.Span.Start+1)
+	}
+	r.servers[name.Raw()] = s
+	r.order = append(r.order, s)
+	return s
+}
+
+func (r *reader) items(s *analyzers.Server, kind string, list *tree.Node) {
+	for _, n := range list.Children {
+		item, ok := NewItem(kind, analyzers.Captured, n)
+		if !ok {
+			continue
+		}
+		switch kind {
+		case "tool":
+			s.Surface.Tools = append(s.Surface.Tools, NewTool(item, n))
+		case "prompt":
+			s.Surface.Prompts = append(s.Surface.Prompts, item)
+		case "resource":
+			s.Surface.Resources = append(s.Surface.Resources, item)
+		case "template":
+			s.Surface.Templates = append(s.Surface.Templates, item)
+		}
+	}
+}
+
+// NewItem reads a definition of a surface from its JSON form. It is false for
+// what has no name.
+func NewItem(kind string, origin analyzers.Origin, n *tree.Node) (*analyzers.Item, bool) {
+	item := &analyzers.Item{Kind: kind, Origin: origin, Span: n.Span}
+	names := []string{"name"}
+	switch kind {
+	case "resource":
+		names = []string{"uri", "name"}
+	case "template":
+		names = []string{"uriTemplate", "name"}
+	}
+	for _, key := range names {
+		if v := n.Get(key); v.IsString() {
+			item.Name = v.Text
+			break
+		}
+	}
+	if item.Name.IsZero() {
+		return nil, false
+	}
+	item.Title, item.Description = text(n.Get("title")), text(n.Get("description"))
+	item.Fields = fields(n)
+	definition, err := n.JSON()
+	if err != nil {
+		item.Unresolved = append(item.Unresolved, analyzers.Unresolved{Field: "", Reason: err.Error()})
+	}
+	item.Definition = definition
+	return item, true
+}
+
+// NewTool adds what only tools have.
+func NewTool(item *analyzers.Item, n *tree.Node) *analyzers.Tool {
+	t := &analyzers.Tool{Item: *item}
+	for key, into := range map[string]*[]byte{"inputSchema": (*[]byte)(&t.InputSchema), "outputSchema": (*[]byte)(&t.OutputSchema), "annotations": (*[]byte)(&t.Annotations)} {
+		if v := n.Get(key); v != nil {
+			*into, _ = v.JSON() // NewItem has said why, if it cannot be rendered
+		}
+	}
+	return t
+}
+
+func text(n *tree.Node) analyzers.Text {
+	if n.IsString() {
+		return n.Text
+	}
+	return analyzers.Text{}
+}
+
+// fields returns every string of a definition, keys included but for the
+// vocabulary of MCP and JSON Schema, which every server shares.
+func fields(n *tree.Node) []analyzers.Field {
+	var out []analyzers.Field
+	n.Walk(func(p string, v *tree.Node) bool {
+		if key := v.Key.Raw(); p != "" && key != "" && !vocabulary[key] {
+			out = append(out, analyzers.Field{Path: p, Key: true, Text: v.Key})
+		}
+		if v.IsString() && v.Text.Value != "" {
+			out = append(out, analyzers.Field{Path: p, Text: v.Text})
+		}
+		return true
+	})
+	return out
+}
+
+// vocabulary is the member names of MCP definitions and of JSON Schema
+// 2020-12.
+var vocabulary = words(`name title description inputSchema outputSchema annotations _meta icons
+	readOnlyHint destructiveHint idempotentHint openWorldHint execution taskSupport arguments required uri uriTemplate mimeType size
+	audience priority lastModified src sizes
+	$schema $id $ref $defs $comment $anchor $dynamicRef $dynamicAnchor $vocabulary definitions type properties items enum const
+	default examples format pattern minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength minItems maxItems
+	uniqueItems contains minContains maxContains minProperties maxProperties additionalProperties patternProperties propertyNames
+	dependentRequired dependentSchemas allOf anyOf oneOf not if then else prefixItems unevaluatedItems unevaluatedProperties
+	contentEncoding contentMediaType contentSchema deprecated readOnly writeOnly nullable`)
+
+func words(list string) map[string]bool {
+	set := map[string]bool{}
+	for word := range strings.FieldsSeq(list) {
+		set[word] = true
+	}
+	return set
+}
