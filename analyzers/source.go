@@ -15,7 +15,7 @@ type Source struct {
 	Bytes []byte
 
 	index sync.Once
-	lines []int // byte offset of the first byte of each line
+	lines []int  // byte offset of the first byte of each line
 	marks []mark // inside long lines
 }
 

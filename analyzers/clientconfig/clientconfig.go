@@ -30,7 +30,7 @@ func Analyzers() []analyzers.Analyzer {
 		Match:   configLike,
 		Sniff:   declaresServers,
 		Analyze: generic.analyze,
-	})
+	}, markdown)
 }
 
 func configLike(p string) analyzers.Match {
@@ -75,6 +75,12 @@ func (f format) analyze(file analyzers.File, into *analyzers.Catalog) error {
 	if !root.IsObject() {
 		return &analyzers.ParseError{Kind: "malformed", Reason: "the top level is not an object, so no client reads it", Span: root.Span}
 	}
+	f.read(file, root, into)
+	return nil
+}
+
+// read adds one document's servers, settings and hooks.
+func (f format) read(file analyzers.File, root *tree.Node, into *analyzers.Catalog) {
 	r := reader{format: f, file: file, into: into, claimed: map[*tree.Node]bool{}}
 	r.client = &analyzers.Client{Name: f.client, Exposure: file.Exposure, Scope: f.scope, Source: file.Source}
 	for _, chain := range f.servers {
@@ -85,14 +91,13 @@ func (f format) analyze(file analyzers.File, into *analyzers.Catalog) error {
 			r.declarations(holder, chain == "")
 		}
 	}
-	if f.client == generic.client && len(r.client.Servers) == 0 {
-		return nil // the key meant something else
+	if f.byContent && len(r.client.Servers) == 0 {
+		return // the key meant something else
 	}
 	r.settings(root)
 	r.hooks(root.Get("hooks"))
 	r.repeats(root)
 	into.Clients = append(into.Clients, r.client)
-	return nil
 }
 
 // parse reads the file, or the YAML head of a Markdown file: then the rest is
@@ -105,14 +110,7 @@ func (f format) parse(src *analyzers.Source) (*tree.Node, error) {
 	if !ok {
 		return nil, nil
 	}
-	blanked := bytes.Map(func(r rune) rune {
-		if r == '\n' || r == '\r' {
-			return r
-		}
-		return ' '
-	}, src.Bytes[:start])
-	blanked = append(blanked, src.Bytes[start:end]...)
-	return tree.Parse(&analyzers.Source{Path: src.Path, Bytes: blanked}, tree.YAML)
+	return tree.Parse(blanked(src, start, end), tree.YAML)
 }
 
 // frontMatter finds the bytes between a first line "---" and the next one.

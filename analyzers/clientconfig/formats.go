@@ -14,6 +14,8 @@ type format struct {
 	servers []string
 	// frontMatter: the configuration is the YAML head of a Markdown file.
 	frontMatter bool
+	// byContent: only declarations make the file ours; its name does not.
+	byContent bool
 }
 
 // formats is every client format, in the order in which their names are tried;
@@ -44,8 +46,7 @@ var formats = []format{
 // generic is what reads a file that no row knows by name but that declares
 // servers under one of the usual keys.
 var generic = format{
-	client:  "generic",
-	scope:   analyzers.ScopeProject,
+	client: "generic", scope: analyzers.ScopeProject, byContent: true,
 	servers: []string{"mcpServers", "mcp.servers", "mcp_servers", "context_servers", "mcp-servers", "amp.mcpServers"},
 }
 
@@ -55,5 +56,5 @@ func Clients() []string {
 	for _, f := range formats {
 		names = append(names, f.client)
 	}
-	return append(names, generic.client)
+	return append(names, generic.client, "markdown")
 }

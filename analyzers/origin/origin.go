@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -100,7 +99,3 @@ func (c confined) ReadDir(name string) ([]fs.DirEntry, error)    { return fs.Rea
 func (c confined) Stat(name string) (fs.FileInfo, error)         { return c.root.Stat(name) }
 func (c confined) Lstat(name string) (fs.FileInfo, error)        { return c.root.Lstat(name) }
 func (c confined) ReadLink(name string) (target string, e error) { return c.root.Readlink(name) }
-
-// Join is path.Join for a target's place and a path inside it, as an output
-// shows it: relative to where the program was started.
-func Join(uri, inside string) string { return path.Join(uri, inside) }
