@@ -194,8 +194,23 @@ func ExposureOf(p string, base Exposure) Exposure {
 // pattern is matched, segment by segment as path.Match does, against the end
 // of the path.
 func MatchTail(patterns ...string) func(string) Match {
+	// Most paths are nobody's: their last segment tells, without a pattern.
+	byBase := map[string][]string{}
+	var wild []string
+	for _, pattern := range patterns {
+		if base := path.Base(pattern); strings.ContainsAny(base, `*?[\`) {
+			wild = append(wild, pattern)
+		} else {
+			byBase[base] = append(byBase[base], pattern)
+		}
+	}
 	return func(p string) Match {
-		for _, pattern := range patterns {
+		for _, pattern := range byBase[p[strings.LastIndexByte(p, '/')+1:]] {
+			if matchTail(pattern, p) {
+				return Named
+			}
+		}
+		for _, pattern := range wild {
 			if matchTail(pattern, p) {
 				return Named
 			}

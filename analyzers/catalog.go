@@ -244,7 +244,7 @@ type Unresolved struct{ Field, Reason string }
 // Secret is a credential's place. Its value is in no output: reports mask it.
 type Secret struct {
 	Kind     string // "github-token", "private-key", "credential": see package secret
-	Where    string // "env", "header", "arg", "url", "setting", "text", "file"
+	Where    string // "env", "header", "arg", "url", "setting", "hook", "text"
 	Key      string // the variable, header or flag that holds it; "" in running text
 	Text     Text   // the value alone
 	Server   *Server

@@ -228,10 +228,11 @@ func declared(n *tree.Node) bool {
 	return false
 }
 
-// settings flattens what is not a declaration. Hooks are kept apart.
+// settings flattens what is not a declaration. The commands of hooks are kept
+// apart.
 func (r *reader) settings(root *tree.Node) {
 	root.Walk(func(p string, n *tree.Node) bool {
-		if r.claimed[n] || p == "hooks" {
+		if r.claimed[n] || isHookCommand(p, n) {
 			return false
 		}
 		if n.IsObject() || n.IsArray() {
@@ -244,6 +245,10 @@ func (r *reader) settings(root *tree.Node) {
 		}
 		return true
 	})
+}
+
+func isHookCommand(p string, n *tree.Node) bool {
+	return strings.HasPrefix(p, "hooks.") && n.Key.Raw() == "command" && n.IsString()
 }
 
 // hooks reads {"Event": [{"matcher": "", "hooks": [{"type":"command",

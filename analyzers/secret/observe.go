@@ -36,14 +36,20 @@ func InArgs(args []analyzers.Text) []analyzers.Secret {
 	var out []analyzers.Secret
 	for i, arg := range args {
 		raw := arg.Raw()
-		if found := InText("arg", flagBefore(args, i), arg); len(found) > 0 {
+		name, value, assigned := strings.Cut(raw, "=")
+		assigned = assigned && !strings.ContainsAny(name, " /:")
+		key := flagBefore(args, i)
+		if assigned {
+			key = strings.TrimLeft(name, "-")
+		}
+		if found := InText("arg", key, arg); len(found) > 0 {
 			out = append(out, found...)
 			continue
 		}
-		if name, value, ok := strings.Cut(raw, "="); ok && !strings.ContainsAny(name, " /:") {
-			if m, ok := Named(strings.TrimLeft(name, "-"), value); ok {
+		if assigned {
+			if m, ok := Named(key, value); ok {
 				at := len(name) + 1
-				out = append(out, observed(Match{m.Kind, m.Start + at, m.End + at}, "arg", strings.TrimLeft(name, "-"), arg))
+				out = append(out, observed(Match{m.Kind, m.Start + at, m.End + at}, "arg", key, arg))
 			}
 			continue
 		}

@@ -1,0 +1,58 @@
+// Package confusable folds letters of other scripts to the Latin letters and
+// digits that a reader takes them for (a selection from Unicode's
+// confusables.txt, UTS #39: what host and package names are forged with).
+package confusable
+
+import (
+	"strings"
+	"unicode"
+)
+
+// Skeleton folds the confusable letters of s. folded tells whether there were
+// any; a letter that looks like none of ASCII stays.
+func Skeleton(s string) (skeleton string, folded bool) {
+	skeleton = strings.Map(func(r rune) rune {
+		if r < 0x80 {
+			return r
+		}
+		if to, ok := letters[r]; ok {
+			folded = true
+			return to
+		}
+		if r >= 0xff01 && r <= 0xff5e { // full width
+			folded = true
+			return r - 0xff01 + '!'
+		}
+		return r
+	}, s)
+	return skeleton, folded
+}
+
+// Mixed reports whether s draws letters from Latin and from a script whose
+// letters pass for Latin ones.
+func Mixed(s string) bool {
+	latin, other := false, false
+	for _, r := range s {
+		switch {
+		case r < 0x80 && unicode.IsLetter(r):
+			latin = true
+		case unicode.In(r, unicode.Cyrillic, unicode.Greek, unicode.Armenian, unicode.Cherokee):
+			other = true
+		}
+	}
+	return latin && other
+}
+
+var letters = pairs("аa еe оo рp сc уy хx ѕs іi јj ԁd ԛq ԝw һh ӏl ѵv ɡg ɑa ɩi ıi кk мm тt вb нh гr пn " +
+	"αa βb γy εe ηn ιi κk νv οo ρp τt υu χx ωw ϲc ϳj " +
+	"АA ВB ЕE КK МM НH ОO РP СC ТT ХX УY ЅS ІI ЈJ ΑA ΒB ΕE ΖZ ΗH ΙI ΚK ΜM ΝN ΟO ΡP ΤT ΥY ΧX " +
+	"օo սu հh ոn ցg ӧo ѐe ёe ӓa ɪi ʏy ᴠv ᴡw ᴢz ꜱs ᴏo ᴄc ᴋk")
+
+func pairs(list string) map[rune]rune {
+	m := map[rune]rune{}
+	for pair := range strings.FieldsSeq(list) {
+		r := []rune(pair)
+		m[r[0]] = r[1]
+	}
+	return m
+}
