@@ -1,0 +1,55 @@
+# The two commands of the README need Go, a C compiler and git: make demo, make test.
+.DEFAULT_GOAL := all
+GO ?= go
+FUZZTIME ?= 20s
+BIN := bin/sallyport
+
+.PHONY: all build demo test race lint fuzz bench docs check-docs rule clean self-scan
+
+all: build test lint ## build, test, lint
+
+build: ## the program, in bin/
+	@mkdir -p bin
+	$(GO) build -trimpath -o $(BIN) ./cmd/sallyport
+
+demo: build ## scan fixtures/demo and write text and SARIF to bin/demo
+	@mkdir -p bin/demo
+	@$(BIN) scan fixtures/demo --output text=bin/demo/report.txt --output sarif=bin/demo/report.sarif --output json=bin/demo/report.json --output markdown=bin/demo/report.md --fail-on never
+	@echo; echo "written: bin/demo/report.txt report.sarif report.json report.md"
+
+test: ## every unit and script test
+	$(GO) test ./...
+
+race: ## the same with the race detector
+	$(GO) test -race ./...
+
+lint: ## formatting, vet, staticcheck, generated pages
+	@test -z "$$(gofmt -l .)" || { echo "not formatted:"; gofmt -l .; exit 1; }
+	$(GO) vet ./...
+	$(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
+	@$(MAKE) --no-print-directory check-docs
+
+self-scan: build ## this repository, judged by itself
+	$(BIN) scan . --fail-on high
+
+fuzz: ## every fuzz target for FUZZTIME
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; done
+
+bench: ## CPU and memory of a scan against reading the same tree
+	$(GO) run ./internal/bench
+
+docs: ## generate docs/rules and the parts of README.md that are program output
+	$(GO) run ./internal/gen
+
+check-docs:
+	$(GO) run ./internal/gen -check
+
+rule: ## lay out a new rule: make rule ID=my-rule FAMILY=cfg
+	$(GO) run ./internal/newrule "$(ID)" "$(or $(FAMILY),cfg)"
+	gofmt -l rules
+
+clean:
+	rm -rf bin
