@@ -32,6 +32,12 @@ var (
 	handed  = regexp.MustCompile(`(?i)\b(?:contents?|full text|output) of\b|\b(?:pass|send|include|append|forward|upload|post|paste|attach|submit|transmit)\b`)
 )
 
+// credentialWords are what every match of credentialFile or substituted holds.
+var credentialWords = []string{
+	"$(", "/.", `\.`, "id_", "/etc/", ".ssh", ".aws", ".gnupg", ".kube", ".azure", ".docker", ".git-credentials", ".netrc", ".npmrc", ".pypirc", ".pgpass",
+	"mcp.json", "claude_desktop_config", "application_default", "/proc/", "/run/secrets", ".env",
+}
+
 // refused is a prohibition that follows the file's name.
 var refused = regexp.MustCompile(`(?i)\b(?:is|are|will be) (?:always )?(?:denied|refused|blocked|forbidden|rejected|excluded|ignored|not allowed|never)\b`)
 
@@ -41,7 +47,7 @@ var substituted = regexp.MustCompile(`(?i)\$\(\s{0,4}(?:(?:cat|base64|head|type|
 func checkCredentialPathInText(pass *rules.Pass) {
 	texts(pass, func(t said) {
 		text := t.field.Text.Raw()
-		if !strings.ContainsAny(text, "./\\") && !mentions(text, "id_") {
+		if !mentions(text, credentialWords...) {
 			return
 		}
 		if m := substituted.FindStringIndex(text); m != nil {
