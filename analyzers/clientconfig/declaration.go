@@ -14,7 +14,6 @@ type declarationReader struct {
 	server  *analyzers.Server
 	sse     bool // a url without a type means HTTP+SSE here
 	http    bool
-	line    analyzers.Text // a whole command line in one string
 	secrets []analyzers.Secret
 }
 

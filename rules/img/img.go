@@ -24,14 +24,6 @@ func flags(pass *rules.Pass, visit func(*analyzers.Server, analyzers.Flag)) {
 
 var engines = map[string]bool{"docker": true, "podman": true, "nerdctl": true, "thv": true}
 
-// span is the option's value, or the option itself for a switch.
-func span(f analyzers.Flag) analyzers.Span {
-	if f.Value.IsZero() {
-		return f.At.Span
-	}
-	return f.Value.Span
-}
-
 // mount is a part of the host inside a container.
 type mount struct {
 	source   analyzers.Text

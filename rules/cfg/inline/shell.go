@@ -41,13 +41,6 @@ func (s *scan) add(act Act, start, end int) {
 	}
 }
 
-// command is one simple command: what stands between two operators. Quotes
-// are no border: a quoted command line is a command line, too.
-type command struct {
-	operator   string // in front of it: "|", ";", "&", "(", "$(", "<(", "`", ""
-	start, end int
-}
-
 // next cuts the command that starts at i.
 func (s *scan) next(i int) (end int, operator string, after int) {
 	n := strings.IndexAny(s.text[i:], "|;&\n`()<")

@@ -81,7 +81,7 @@ func (m *masker) place(t analyzers.Text) {
 }
 
 func (m *masker) value(v string) {
-	if utf8.RuneCountInString(v) < shortestValue || strings.Trim(v, mask) == "" {
+	if utf8.RuneCountInString(v) < shortestValue || strings.Trim(v, mask[:1]) == "" {
 		return
 	}
 	rest := v
