@@ -96,7 +96,7 @@ func checkPermissionBypass(pass *rules.Pass) {
 			}
 		}
 		if len(loose) > 0 {
-			f := rules.OnClient(client, loose[0].Value.Span, "interpreters", "client runs %q without asking, and it runs any code that it is given (%d such entries). Allow single commands.", loose[0].Value, len(loose))
+			f := rules.OnClient(client, loose[0].Value.Span, "interpreters", "client runs %q without asking, and it runs any code that it is given (entries of this kind: %d). Allow single commands.", loose[0].Value, len(loose))
 			f.Severity = rules.Low
 			pass.Report(f)
 		}

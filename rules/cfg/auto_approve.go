@@ -74,7 +74,7 @@ func reportApproved(pass *rules.Pass, s *analyzers.Server, tools []analyzers.Set
 	case truthy(worst.Value.Raw()):
 		pass.Report(rules.OnServer(s, worst.Value.Span, key, "client runs every tool of server %q without asking. List single tools that only read.", s.Name))
 	default:
-		pass.Report(rules.OnServer(s, worst.Value.Span, key, "client runs %q of server %q without asking (%d tools in all). Keep to tools that only read.", worst.Value, s.Name, len(tools)))
+		pass.Report(rules.OnServer(s, worst.Value.Span, key, "client runs %q of server %q without asking (tools in all: %d). Keep to tools that only read.", worst.Value, s.Name, len(tools)))
 	}
 }
 

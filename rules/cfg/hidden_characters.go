@@ -125,7 +125,9 @@ func hiddenIn(text string, identifier bool) (hidden, bool) {
 	}
 	if identifier {
 		if start, end, ok := mixed(text); ok {
-			return hidden{start: start, end: end, kind: "letters of two scripts in one word, which look like one"}, true
+			odd := text[start+strings.IndexFunc(text[start:end], lookalike):]
+			letter, _ := utf8.DecodeRuneInString(odd)
+			return hidden{start: start, end: end, kind: fmt.Sprintf("letters of two scripts in one word, which look like one (%c is %U)", letter, letter)}, true
 		}
 	}
 	return hidden{}, false
