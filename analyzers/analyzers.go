@@ -88,15 +88,17 @@ type Limits struct {
 	Files     int   // directory entries met
 	Depth     int   // of nested directories
 	HeldBytes int64 // of all files that the catalog keeps hold of
+	Facts     int   // that the catalog holds: see Catalog.facts
 }
 
 // The defaults of Limits. They are far above any honest repository of
-// configuration and keep a scan below 256 MB.
+// configuration and bound the memory of a scan.
 const (
 	DefaultFileBytes = 16 << 20
 	DefaultFiles     = 500_000
 	DefaultDepth     = 64
 	DefaultHeldBytes = 96 << 20
+	DefaultFacts     = 100_000
 )
 
 // Load walks the tree and reads every file that an analyzer wants. What cannot
@@ -262,6 +264,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.HeldBytes <= 0 {
 		l.HeldBytes = DefaultHeldBytes
+	}
+	if l.Facts <= 0 {
+		l.Facts = DefaultFacts
 	}
 	return l
 }

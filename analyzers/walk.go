@@ -187,14 +187,14 @@ func (w *walk) match(name string) *wanted {
 
 // batchBytes is how much of a tree is in memory at once beside what the
 // catalog holds.
-const batchBytes = 32 << 20
+const batchBytes = 8 << 20
 
 // read hands every wanted file to its analyzers, several at once, and returns
 // the fragments in the order of the walk. It goes batch by batch, so that what
 // is held can be bounded in the order of the walk, whatever the number of jobs.
 func (w *walk) read(ctx context.Context) []*Catalog {
 	parts := make([]*Catalog, len(w.wanted))
-	held := int64(0)
+	held, facts := int64(0), 0
 	for start := 0; start < len(w.wanted) && ctx.Err() == nil; {
 		end, size := start, int64(0)
 		for end < len(w.wanted) && (end == start || size+w.wanted[end].size <= batchBytes) {
@@ -206,14 +206,18 @@ func (w *walk) read(ctx context.Context) []*Catalog {
 			if part == nil || !part.holds() {
 				continue
 			}
-			if held += part.Stats.Bytes; held > w.limits.HeldBytes {
-				parts[start+i] = &Catalog{Stats: part.Stats, Gaps: []Gap{{
-					Path:     w.path(w.wanted[start+i].name),
-					Kind:     "limit",
-					Reason:   fmt.Sprintf("recognised files beyond %d MiB in total are not kept", w.limits.HeldBytes>>20),
-					Blocking: true,
-				}}}
+			held += part.Stats.Bytes
+			facts += part.facts()
+			reason := ""
+			switch {
+			case held > w.limits.HeldBytes:
+				reason = fmt.Sprintf("recognised files beyond %d MiB in total are not kept", w.limits.HeldBytes>>20)
+			case facts > w.limits.Facts:
+				reason = fmt.Sprintf("declarations beyond %d facts in total are not kept", w.limits.Facts)
+			default:
+				continue
 			}
+			parts[start+i] = &Catalog{Stats: part.Stats, Gaps: []Gap{{Path: w.path(w.wanted[start+i].name), Kind: "limit", Reason: reason, Blocking: true}}}
 		}
 		start = end
 	}
@@ -238,6 +242,20 @@ func (w *walk) batch(ctx context.Context, files []wanted, parts []*Catalog) {
 }
 
 func (c *Catalog) holds() bool { return len(c.Clients)+len(c.Servers)+len(c.Secrets) > 0 }
+
+// facts is about how many values the catalog holds, each of which may cost a
+// finding and a line of the report.
+func (c *Catalog) facts() int {
+	n := len(c.Secrets)
+	for _, client := range c.Clients {
+		n += 1 + len(client.Settings) + len(client.Hooks) + len(client.Repeats)
+	}
+	for _, s := range c.Servers {
+		n += 4 + len(s.Args) + len(s.Env) + len(s.Headers) + len(s.Settings) + len(s.Remotes)
+		s.Surface.Fields(func(*Item, Field) { n++ })
+	}
+	return n
+}
 
 func (w *walk) file(f wanted) (part *Catalog) {
 	part = &Catalog{}

@@ -247,7 +247,7 @@ func TestLimits(t *testing.T) {
 		fsys[fmt.Sprintf("f%02d/.mcp.json", i)] = &fstest.MapFile{Data: []byte(config)}
 	}
 	for name, limits := range map[string]analyzers.Limits{
-		"entries": {Files: 10}, "depth": {Depth: 2}, "held": {HeldBytes: 200}, "file": {FileBytes: 10},
+		"entries": {Files: 10}, "depth": {Depth: 2}, "held": {HeldBytes: 200}, "facts": {Facts: 20}, "file": {FileBytes: 10},
 	} {
 		c, err := analyzers.Load(context.Background(), analyzers.Tree{FS: fsys}, all.Analyzers(), limits)
 		if err != nil {

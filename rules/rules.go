@@ -91,8 +91,13 @@ func (r *Rule) Family() string {
 type Pass struct {
 	Catalog *analyzers.Catalog
 	rule    *Rule
-	out     *[]Finding
+	found   []Finding
+	beyond  int // findings that were not kept
 }
+
+// MaxFindings is how many findings of one rule are kept. The last one says how
+// many there are beyond.
+const MaxFindings = 2000
 
 // A Finding is one judgement about one place.
 type Finding struct {
@@ -129,10 +134,14 @@ type Fix struct {
 
 // Report adds a finding; what it leaves empty is filled in from the rule.
 func (p *Pass) Report(f Finding) {
+	if len(p.found) == MaxFindings {
+		p.beyond++
+		return
+	}
 	f.Rule = p.rule
 	f.Severity = cmp.Or(f.Severity, p.rule.Severity)
 	f.Confidence = cmp.Or(f.Confidence, p.rule.Confidence)
-	*p.out = append(*p.out, f)
+	p.found = append(p.found, f)
 }
 
 // OnServer is the start of a finding about a declared server: its name and
@@ -155,7 +164,13 @@ func OnClient(c *analyzers.Client, span analyzers.Span, subject, format string, 
 func Check(c *analyzers.Catalog, selected []*Rule) []Finding {
 	var out []Finding
 	for _, r := range selected {
-		r.Check(&Pass{Catalog: c, rule: r, out: &out})
+		pass := &Pass{Catalog: c, rule: r}
+		r.Check(pass)
+		if pass.beyond > 0 {
+			last := &pass.found[MaxFindings-1]
+			last.Message = fmt.Sprintf("%s Findings of this rule that are not listed: %d.", last.Message, pass.beyond)
+		}
+		out = append(out, pass.found...)
 	}
 	for i := range out {
 		out[i].Severity = lowered(out[i].Severity, out[i].Exposure)

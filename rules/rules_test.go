@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -71,6 +72,19 @@ func TestExposureLowers(t *testing.T) {
 	}
 	if got := Check(nil, []*Rule{reporting("a-rule", Info, at("a", 1, analyzers.Docs))}); len(got) != 1 || got[0].Severity != Info {
 		t.Error("exposure removed a finding")
+	}
+}
+
+// A hostile file can earn a million findings; what is not listed is said.
+func TestMaxFindings(t *testing.T) {
+	var many []Finding
+	src := &analyzers.Source{Path: "a", Bytes: make([]byte, MaxFindings+7)}
+	for i := range MaxFindings + 7 {
+		many = append(many, Finding{Span: src.Span(i, i+1)})
+	}
+	found := Check(nil, []*Rule{reporting("a-rule", High, many...)})
+	if last := found[len(found)-1]; len(found) != MaxFindings || !strings.HasSuffix(last.Message, "not listed: 7.") {
+		t.Errorf("%d findings, the last says %q", len(found), last.Message)
 	}
 }
 

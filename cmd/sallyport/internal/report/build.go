@@ -36,6 +36,9 @@ type Input struct {
 // of its slices: findings are sorted by place, servers by id, the rest by what
 // names it. Secrets are masked; all other text is as the target wrote it, for
 // the outputs to escape.
+//
+// Lines of the files are kept for the first maxFrames findings that text shows
+// them for; the findings behind say their places only.
 func Build(in Input) *Report {
 	c := in.Catalog
 	if c == nil {
@@ -55,8 +58,15 @@ func Build(in Input) *Report {
 	for _, server := range c.Servers {
 		b.server(&r.Catalog, server)
 	}
+	frames := 0
 	for i := range in.Findings {
-		r.Findings = append(r.Findings, b.finding(&in.Findings[i]))
+		f := &in.Findings[i]
+		out := b.finding(f)
+		if frames < maxFrames && f.Severity > rules.Info && f.Suppressed == nil {
+			out.frame = b.frame(f.Span)
+			frames++
+		}
+		r.Findings = append(r.Findings, out)
 	}
 	for _, g := range c.Gaps {
 		r.Gaps = append(r.Gaps, Gap{g.Path, g.Kind, g.Reason, g.Blocking})
@@ -66,6 +76,8 @@ func Build(in Input) *Report {
 	r.fill()
 	return r
 }
+
+const maxFrames = 500
 
 // builder turns the scan's types into the report's. What it leaves unmasked
 // the masker's last pass over the report masks.
@@ -256,7 +268,6 @@ func (b builder) finding(f *rules.Finding) Finding {
 		Path: f.Span.Path(), StartLine: begin.Line, StartColumn: begin.Column, EndLine: end.Line, EndColumn: end.Column,
 		Fingerprint: f.Fingerprint,
 		Fix:         b.fix(f),
-		frame:       b.frame(f.Span),
 	}
 	if f.Rule != nil {
 		out.RuleID = f.Rule.ID

@@ -68,7 +68,7 @@ func TestNoSecretLeaves(t *testing.T) {
 	in.Catalog.Secrets = []analyzers.Secret{{Text: analyzers.Text{Value: plantedValue}}}
 	rule := &rules.Rule{ID: "some-rule"}
 	in.Findings[0].Rule = rule
-	in.Findings = append(in.Findings, rules.Finding{Rule: rule, Span: in.Catalog.Clients[0].Source.Span(2, 9), Message: hostileText})
+	in.Findings = append(in.Findings, rules.Finding{Rule: rule, Severity: rules.High, Span: in.Catalog.Clients[0].Source.Span(2, 9), Message: hostileText})
 
 	r := Build(in)
 	if len(r.Catalog.Servers) != 1 || len(r.Catalog.Servers[0].Surface.Tools) != 1 || len(r.Findings) != 2 || r.Findings[1].frame == nil {
