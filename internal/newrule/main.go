@@ -37,7 +37,7 @@ func create(id, family string) error {
 	}
 	name := strings.Join(words, "")
 	local := strings.ToLower(name[:1]) + name[1:]
-	expand := strings.NewReplacer("ID", id, "FAMILY", strings.ToUpper(family), "PACKAGE", family, "STEM", stem, "NAME", name, "LOCAL", local).Replace
+	expand := strings.NewReplacer("«id»", id, "«FAMILY»", strings.ToUpper(family), "«family»", family, "«stem»", stem, "«Name»", name, "«name»", local).Replace
 	files := map[string]string{
 		filepath.Join(dir, stem+".go"):                  expand(source),
 		filepath.Join(dir, stem+".md"):                  page,
@@ -79,7 +79,7 @@ func list(family, name string) error {
 	return os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o644)
 }
 
-const source = `package PACKAGE
+const source = `package «family»
 
 import (
 	_ "embed"
@@ -87,21 +87,21 @@ import (
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
-//go:embed STEM.md
-var LOCALPage string
+//go:embed «stem».md
+var «name»Page string
 
-// NAME flags servers that ...
-var NAME = rules.Rule{
-	ID:         "ID",
+// «Name» flags servers that ...
+var «Name» = rules.Rule{
+	ID:         "«id»",
 	Title:      "One line that says what is wrong",
 	Severity:   rules.Medium,
 	Confidence: rules.Firm,
-	Covers:     []string{"FAMILY-001"},
-	Page:       LOCALPage,
-	Check:      checkNAME,
+	Covers:     []string{"«FAMILY»-001"},
+	Page:       «name»Page,
+	Check:      check«Name»,
 }
 
-func checkNAME(pass *rules.Pass) {
+func check«Name»(pass *rules.Pass) {
 	for _, s := range pass.Catalog.Servers {
 		_ = s // pass.Report(rules.OnServer(s, s.Command.Span, "subject", "server %q ... . Do this instead.", s.Name))
 	}

@@ -82,6 +82,7 @@ var all = []*rules.Rule{
 	&dsc.HiddenInstructionTag,
 	&dsc.InvisibleText,
 	&dsc.OverrideInstructions,
+	&dsc.OversizedText,
 }
 
 // All returns every rule, sorted by id.

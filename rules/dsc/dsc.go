@@ -37,8 +37,18 @@ func (t said) where() string {
 	return path + " of " + t.owner.Kind + ` "` + t.owner.Name.String() + `"`
 }
 
-// texts calls visit with every string that a model may read.
+// texts calls visit with the head of every string that a model may read: what
+// is behind longestText is the business of the rule oversized-text.
 func texts(pass *rules.Pass, visit func(said)) {
+	everyText(pass, func(t said) {
+		if len(t.field.Text.Value) > longestText {
+			t.field.Text.Value = t.field.Text.Value[:longestText]
+		}
+		visit(t)
+	})
+}
+
+func everyText(pass *rules.Pass, visit func(said)) {
 	for _, s := range pass.Catalog.Servers {
 		s.Surface.Fields(func(owner *analyzers.Item, f analyzers.Field) {
 			visit(said{s, owner, f})
