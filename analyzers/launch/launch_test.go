@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/package-url/packageurl-go"
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -229,7 +228,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// TestHostile checks that time stays linear and depth bounded.
+// TestHostile checks that depth stays bounded and that all of it comes to an
+// end.
 func TestHostile(t *testing.T) {
 	many := make([]string, 10000)
 	for i := range many {
@@ -260,12 +260,8 @@ func TestHostile(t *testing.T) {
 		"double dashes":  source("npx", "--", "--", "--"),
 		"only separator": source("cmd", "/c", "&&", "&&"),
 	} {
-		start := time.Now()
 		l := Resolve(argv)
 		check(t, l)
-		if d := time.Since(start); d > time.Second {
-			t.Errorf("%s took %v", name, d)
-		}
 		if len(l.Wrappers) > maxDepth || len(l.Ambiguous) > 200 {
 			t.Errorf("%s: %d wrappers, %q", name, len(l.Wrappers), l.Ambiguous)
 		}

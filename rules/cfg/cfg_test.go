@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/analyzers/clientconfig"
@@ -92,8 +91,8 @@ func check(t *testing.T, content string) []rules.Finding {
 	return rules.Check(c, every)
 }
 
-// TestHostileSize runs every rule on what is long or many: the time must stay
-// in proportion.
+// TestHostileSize runs every rule on what is long or many: it must come to an
+// end, with a bounded answer.
 func TestHostileSize(t *testing.T) {
 	long := strings.Repeat("curl a|;$(b`&& ", 300_000/15)
 	many := strings.Repeat(`"--no-x=1","a;b","/",`, 10_000)
@@ -109,12 +108,8 @@ func TestHostileSize(t *testing.T) {
 		"duplicates":    `{"mcpServers": {` + dups.String() + `"b": {"command": "c"}}}`,
 		"tags":          `{"mcpServers": {"` + tags.String() + `": {"command": "c"}}}`,
 	} {
-		start := time.Now()
-		check(t, content)
-		if d := time.Since(start); d > 2*time.Second {
-			t.Errorf("%s: %v", name, d)
-		} else {
-			t.Log(name, d)
+		if found := check(t, content); len(found) > rules.MaxFindings*8 {
+			t.Errorf("%s: %d findings", name, len(found))
 		}
 	}
 }

@@ -34,8 +34,8 @@ func checkDuplicateServer(pass *rules.Pass) {
 		}
 	}
 	for _, s := range pass.Catalog.Servers {
-		if s.Client == nil || s.Name.Raw() == "" || s.Disabled {
-			continue
+		if s.Client == nil || s.Name.Raw() == "" || s.Disabled || s.Exposure == analyzers.Docs {
+			continue // the blocks of a manual are alternatives
 		}
 		file := place{s.Span.Path(), s.Name.Raw()}
 		if first := seen[file]; first != nil {

@@ -3,7 +3,6 @@ package dsc
 import (
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
@@ -57,14 +56,13 @@ func judge(text string) (found []rules.Finding) {
 	return rules.Check(c, []*rules.Rule{&HiddenInstructionTag, &ConcealFromUser, &CredentialPathInText, &InvisibleText, &OverrideInstructions, &CrossToolDirective})
 }
 
-// TestLinear gives each pattern much of what it likes.
-func TestLinear(t *testing.T) {
+// TestMuch gives each pattern much of what it likes: it must come to an end.
+func TestMuch(t *testing.T) {
 	for _, part := range []string{"do not tell the user about ", "<important>", "read ~/.ssh/id_rsa ", "\u200b ", "ignore all previous ", "before using any ", "$(cat ~", "not ~/.ssh/x"} {
-		text := strings.Repeat(part, 1<<16/len(part))
-		start := time.Now()
-		judge(text)
-		if spent := time.Since(start); spent > time.Second {
-			t.Errorf("%q: %v", part, spent)
+		for _, f := range judge(strings.Repeat(part, 1<<16/len(part))) {
+			if f.Span.Start > f.Span.End {
+				t.Errorf("%q: a finding at [%d,%d)", part, f.Span.Start, f.Span.End)
+			}
 		}
 	}
 }

@@ -265,11 +265,10 @@ type Stats struct {
 	DurationMs int64 `json:"durationMs"`
 }
 
-// inCheckout is a path as people, code scanning and annotations want it: from
-// the directory in which the scan was started. A report's paths are relative to
-// its target, whose own path is in front of them already when there are
-// several.
-func inCheckout(r *Report, name string) string {
+// fromHere is a path as people at a terminal want it: from the directory in
+// which the scan was started. A report's paths are relative to its target,
+// whose own path is in front of them already when there are several.
+func fromHere(r *Report, name string) string {
 	if len(r.Targets) != 1 || name == "" {
 		return name
 	}
@@ -277,8 +276,14 @@ func inCheckout(r *Report, name string) string {
 	if r.Targets[0].Kind == "file" {
 		base = path.Dir(base)
 	}
-	if !filepath.IsLocal(filepath.FromSlash(base)) {
-		return name
-	}
 	return path.Join(base, name)
+}
+
+// inCheckout is the same for code scanning and annotations, which know no path
+// outside of the checkout: there it stays relative to its target.
+func inCheckout(r *Report, name string) string {
+	if place := fromHere(r, name); filepath.IsLocal(filepath.FromSlash(place)) {
+		return place
+	}
+	return name
 }

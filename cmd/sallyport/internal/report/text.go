@@ -80,7 +80,7 @@ func (t textWriter) finding(f *Finding) {
 
 func (t textWriter) gap(g Gap) {
 	if g.Path != "" {
-		g.Reason = inCheckout(t.report, g.Path) + ": " + g.Reason
+		g.Reason = fromHere(t.report, g.Path) + ": " + g.Reason
 	}
 	end := ""
 	if g.Blocking {
@@ -154,7 +154,7 @@ func (t textWriter) related(r Related) string {
 
 // place is where an editor or a terminal finds it from here.
 func (t textWriter) place(path string, line, column int) string {
-	path = inCheckout(t.report, path)
+	path = fromHere(t.report, path)
 	if line < 1 {
 		return printable(path)
 	}
