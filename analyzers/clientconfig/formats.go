@@ -38,6 +38,7 @@ var formats = []format{
 	{client: "gemini", scope: analyzers.ScopeProject, files: []string{".gemini/settings.json", "gemini-cli/settings.json", "gemini-cli/system-defaults.json"}, servers: []string{"mcpServers"}},
 	{client: "gemini-extension", scope: analyzers.ScopeProject, files: []string{"gemini-extension.json"}, servers: []string{"mcpServers"}},
 	{client: "windsurf", scope: analyzers.ScopeUser, files: []string{".codeium/windsurf/mcp_config.json", ".codeium/mcp_config.json", ".windsurf/mcp_config.json", ".windsurf/mcp.json"}, servers: []string{"mcpServers"}},
+	{client: "roo", scope: analyzers.ScopeProject, files: []string{".roo/mcp.json", "settings/mcp_settings.json"}, servers: []string{"mcpServers"}},
 	{client: "zed", scope: analyzers.ScopeProject, files: []string{".zed/settings.json", "zed/settings.json"}, servers: []string{"context_servers"}},
 	{client: "opencode", scope: analyzers.ScopeProject, files: []string{"opencode.json", "opencode.jsonc", ".opencode/config.json"}, servers: []string{"mcp"}},
 	{client: "continue", scope: analyzers.ScopeProject, files: []string{".continue/config.yaml", ".continue/config.yml", ".continue/config.json", ".continue/mcpServers/*.yaml", ".continue/mcpServers/*.yml", ".continue/mcpServers/*.json"}, servers: []string{"mcpServers", "experimental.modelContextProtocolServers.*"}},
