@@ -93,6 +93,18 @@ type Pass struct {
 	rule    *Rule
 	found   []Finding
 	beyond  int // findings that were not kept
+	shared  map[any]any
+}
+
+// Shared returns what compute returned for the key in this run of Check: work
+// that several rules need is done once.
+func (p *Pass) Shared(key any, compute func() any) any {
+	v, ok := p.shared[key]
+	if !ok {
+		v = compute()
+		p.shared[key] = v
+	}
+	return v
 }
 
 // MaxFindings is how many findings of one rule are kept. The last one says how
@@ -163,8 +175,9 @@ func OnClient(c *analyzers.Client, span analyzers.Span, subject, format string, 
 // selected does not matter.
 func Check(c *analyzers.Catalog, selected []*Rule) []Finding {
 	var out []Finding
+	shared := map[any]any{}
 	for _, r := range selected {
-		pass := &Pass{Catalog: c, rule: r}
+		pass := &Pass{Catalog: c, rule: r, shared: shared}
 		r.Check(pass)
 		if pass.beyond > 0 {
 			last := &pass.found[MaxFindings-1]

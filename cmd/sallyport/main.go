@@ -41,6 +41,7 @@ type program struct {
 // commands is every sub-command, in the order of the help.
 var commands = []func(*program) *cli.Command{
 	scanCommand,
+	judgeCommand,
 	rulesCommand,
 	explainCommand,
 	convertCommand,

@@ -1,11 +1,13 @@
 // Package catalog lists every rule. A new rule is one stem in its family's
 // folder (rule.go and rule.md), one fixture and one line here; the tests of
-// this package say which of them is missing.
+// this package say which of them is missing. A new technique of tool text is
+// one file in rules/judge/techniques and one fixture.
 package catalog
 
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/agt"
@@ -13,13 +15,22 @@ import (
 	"github.com/sallyport-mcp/sallyport/rules/cov"
 	"github.com/sallyport-mcp/sallyport/rules/dsc"
 	"github.com/sallyport-mcp/sallyport/rules/img"
+	"github.com/sallyport-mcp/sallyport/rules/judge"
 	"github.com/sallyport-mcp/sallyport/rules/pkg"
 	"github.com/sallyport-mcp/sallyport/rules/sec"
 	"github.com/sallyport-mcp/sallyport/rules/trn"
 )
 
-// all is every rule, grouped by family. `make rule` adds lines.
-var all = []*rules.Rule{
+// all is every rule, the techniques of tool text included.
+var all = sync.OnceValue(func() []*rules.Rule {
+	all := slices.Concat(written, judge.Rules(judge.Default()))
+	slices.SortFunc(all, func(a, b *rules.Rule) int { return strings.Compare(a.ID, b.ID) })
+	return all
+})
+
+// written is every rule with code of its own, grouped by family. `make rule`
+// adds lines.
+var written = []*rules.Rule{
 	&agt.HelperCommand,
 	&agt.PermissionBypass,
 	&agt.ProjectHook,
@@ -76,25 +87,16 @@ var all = []*rules.Rule{
 	&pkg.LookalikePackage,
 	&pkg.UnscopedTwin,
 	&pkg.VulnerableMCPPackage,
-	&dsc.ConcealFromUser,
-	&dsc.CredentialPathInText,
-	&dsc.CrossToolDirective,
-	&dsc.HiddenInstructionTag,
 	&dsc.InvisibleText,
-	&dsc.OverrideInstructions,
 	&dsc.OversizedText,
 }
 
 // All returns every rule, sorted by id.
-func All() []*rules.Rule {
-	sorted := slices.Clone(all)
-	slices.SortFunc(sorted, func(a, b *rules.Rule) int { return strings.Compare(a.ID, b.ID) })
-	return sorted
-}
+func All() []*rules.Rule { return slices.Clone(all()) }
 
 // Find returns the rule with an id, nil when there is none.
 func Find(id string) *rules.Rule {
-	for _, r := range all {
+	for _, r := range all() {
 		if r.ID == id {
 			return r
 		}

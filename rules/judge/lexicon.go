@@ -1,0 +1,173 @@
+package judge
+
+import (
+	_ "embed"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+//go:embed lexicon.txt
+var lexiconText string
+
+// class is a concept of the lexicon, or one of the patterns below.
+type class uint8
+
+// set is a set of classes.
+type set uint64
+
+func (s set) has(c class) bool   { return s>>c&1 != 0 }
+func (s set) all(other set) bool { return s&other == other }
+func (s set) any(other set) bool { return s&other != 0 }
+
+// patterns are the concepts that no list of words can hold. They run where one
+// of their marks stands in the lower-cased text.
+var patterns = []struct {
+	name  string
+	marks []string
+	match *regexp.Regexp
+}{
+	{"credential-file", []string{"~/", ".ssh", ".aws", ".env", "/etc/", "credential", ".npmrc", ".netrc", "mcp.json", "/proc/", ".pem", "rc file", ".bashrc", ".zshrc", "keychain", "wallet.dat", ".kube", "id_"},
+		regexp.MustCompile(`~/\.[\w./-]+|\bid_(?:rsa|ed25519|ecdsa)\b|\.ssh/|\.aws/|\.env\b|/etc/(?:passwd|shadow)|credentials?\.json|\.npmrc|\.netrc|\bmcp\.json|/proc/\w|\.pem\b|\.bashrc|\.zshrc|keychain|wallet\.dat|\.git-credentials|\.kube/`)},
+	{"shell", []string{"$(", "sudo", "rm -", "curl", "wget", "chmod", "-c", "nc ", "crontab", "/dev/null", "&&", "| ", "whoami", "cat /", "echo ", "powershell", "printenv", "netstat", "ps aux", "df -", "uname", "kill", "systemctl", " install"},
+		regexp.MustCompile(`\$\(|\bsudo\b|\brm -r?f|\bcurl (?:-|http)|\bwget (?:-|http)|\bchmod \+?\d?|\b(?:ba)?sh -c|\bnc -|\bcrontab\b|/dev/null|&& |\| ?(?:sh|bash)\b|\bwhoami\b|\bcat /|\becho ['"]|\bpowershell|\bprintenv|\bnetstat|\bps aux|\bdf -h|\buname -|\bkill(?:all)? -|\bsystemctl |\b(?:pip|npm|apt-get) install`)},
+	{"address", []string{"http", "@", "+"},
+		regexp.MustCompile(`https?://[\w.-]+|\b[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{8,}`)},
+	{"tool-name", []string{"_", "`", "'", "\""},
+		regexp.MustCompile("[`'\"][a-z][a-z0-9]*(?:[_-][a-z0-9]+)+[`'\"]|\\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\\b|[`'\"][a-z]{4,20}[`'\"] (?:tool|function)")},
+	{"quotation", []string{"'", "\"", "“"},
+		regexp.MustCompile(`['"“][^'"”]{20,}(?:['"”]|$)`)},
+	{"account", []string{"'", "account", "%"},
+		regexp.MustCompile(`'[A-Za-z]+[_-][A-Za-z0-9_-]*\d{2,}'|\baccount(?:_id)? ?[=:]? ?['"]?[\w-]*\d{3,}|\b\d{1,2} ?%`)},
+	{"substitution", []string{"$("},
+		regexp.MustCompile(`\$\( ?(?:cat|base64|head|type|printenv|env|whoami|hostname)\b`)},
+	{"temporary", []string{"/tmp", `\temp`},
+		regexp.MustCompile(`/tmp/|/var/tmp|\\temp\b`)},
+	{"template-token", []string{"<|", "[inst", "[/inst", "## system"},
+		regexp.MustCompile(`<\|im_(?:start|end)\|>|<\|(?:system|user|assistant)\|>|\[/?inst\]|#{2,} ?system(?: prompt)?:`)},
+	{"safeguard", []string{"without", "unless", "until"},
+		regexp.MustCompile(`\b(?:never|not|don't|cannot|can't)\b[^.;]{0,60}\b(?:without|unless|until)\b`)},
+	{"framing", []string{"<", "["},
+		regexp.MustCompile(`</?(?:important|system|instructions?|hidden|secret|admin|override|critical|note_to_ai|assistant|internal)[^<>]{0,30}>|\[/?(?:inst|system (?:monitor|note|notice|message|update|override)|sys|admin|override|internal|background (?:service|task|process)|passive)[^\]]{0,40}\]|<\|[a-z_]{2,20}\|>`)},
+}
+
+// headline is a sentence's own heading in capitals: "SESSION POLICY (internal):".
+var headline = regexp.MustCompile(`(?:^|[\n.!?] *|\[)([A-Z][A-Z -]{5,50})(?:\([^)]{0,60}\))?:`)
+
+type word struct {
+	text  string
+	class class
+	stem  bool
+}
+
+// lexicon is the words by their first two bytes, which are ASCII, longest
+// first.
+type lexicon struct {
+	names  []string
+	byPair [1 << 14][]word
+}
+
+func pair(a, b byte) int { return int(a&0x7f)<<7 | int(b&0x7f) }
+
+// words is the program's own lexicon. It is data: nothing changes it.
+var words = parseLexicon(lexiconText)
+
+func parseLexicon(text string) *lexicon {
+	l := &lexicon{}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, list, _ := strings.Cut(line, ":")
+		c := class(len(l.names))
+		l.names = append(l.names, name)
+		for w := range strings.SplitSeq(list, "|") {
+			w = strings.TrimSpace(w)
+			text, stem := strings.CutSuffix(w, "*")
+			if len(text) > 1 {
+				at := pair(text[0], text[1])
+				l.byPair[at] = append(l.byPair[at], word{text, c, stem})
+			}
+		}
+	}
+	for _, p := range patterns {
+		l.names = append(l.names, p.name)
+	}
+	l.names = append(l.names, "headline")
+	for i := range l.byPair {
+		slices.SortStableFunc(l.byPair[i], func(a, b word) int { return len(b.text) - len(a.text) })
+	}
+	return l
+}
+
+// class returns a concept by its name.
+func (l *lexicon) class(name string) (class, error) {
+	i := slices.Index(l.names, name)
+	if i < 0 {
+		return 0, fmt.Errorf("no concept %q; the concepts are %s", name, strings.Join(l.names, ", "))
+	}
+	return class(i), nil
+}
+
+func (l *lexicon) set(names []string) (set, error) {
+	var s set
+	for _, name := range names {
+		c, err := l.class(name)
+		if err != nil {
+			return 0, err
+		}
+		s |= 1 << c
+	}
+	return s, nil
+}
+
+// hit is a concept at a place of the text.
+type hit struct {
+	class      class
+	start, end int32
+}
+
+// find returns the concepts of a lower-cased clause, in order of their places.
+func (l *lexicon) find(low string, into []hit) []hit {
+	for i := 0; i+1 < len(low); i++ {
+		if i > 0 && letter(low[i-1]) && letter(low[i]) {
+			continue
+		}
+		for _, w := range l.byPair[pair(low[i], low[i+1])] {
+			if !strings.HasPrefix(low[i:], w.text) {
+				continue
+			}
+			end := i + len(w.text)
+			if !w.stem && end < len(low) && letter(low[end]) && letter(low[end-1]) {
+				continue
+			}
+			into = append(into, hit{w.class, int32(i), int32(end)})
+		}
+	}
+	first := len(l.names) - len(patterns) - 1
+	for n, p := range patterns {
+		if !containsAny(low, p.marks) {
+			continue
+		}
+		for _, m := range p.match.FindAllStringIndex(low, 8) {
+			into = append(into, hit{class(first + n), int32(m[0]), int32(m[1])})
+		}
+	}
+	return into
+}
+
+func containsAny(s string, marks []string) bool {
+	for _, m := range marks {
+		if strings.Contains(s, m) {
+			return true
+		}
+	}
+	return false
+}
+
+// letter reports whether b is inside a word; bytes of other scripts are.
+func letter(b byte) bool {
+	return b == '_' || b >= '0' && b <= '9' || b >= 'a' && b <= 'z' || b >= 0x80
+}

@@ -1,0 +1,151 @@
+package judge
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/rules"
+)
+
+// Rules returns each technique as a rule over captured surfaces.
+func Rules(techniques []*Technique) []*rules.Rule {
+	j := New(techniques)
+	var out []*rules.Rule
+	for _, t := range techniques {
+		out = append(out, &rules.Rule{
+			ID: t.ID, Title: t.Title, Severity: rules.High, Confidence: t.Confidence, CWE: t.CWE, Covers: t.Covers, Page: t.Page,
+			Check: func(pass *rules.Pass) {
+				found := pass.Shared(j, func() any { return j.catalog(pass.Catalog) }).(map[*Technique][]rules.Finding)
+				for _, f := range found[t] {
+					pass.Report(f)
+				}
+			},
+		})
+	}
+	return out
+}
+
+// definition is what is judged together: a tool with all its strings, or a
+// server's instructions.
+type definition struct {
+	server *analyzers.Server
+	owner  *analyzers.Item
+	fields []analyzers.Field
+}
+
+// FieldSign is a sign and the field that shows it.
+type FieldSign struct {
+	Sign
+	Field analyzers.Field
+}
+
+// Evidence is the clause that shows the sign.
+func (s FieldSign) Evidence() analyzers.Untrusted {
+	return analyzers.Untrusted(s.Field.Text.Raw()[s.Start:s.End])
+}
+
+// catalog judges every definition and returns the findings by technique.
+func (j *Judge) catalog(c *analyzers.Catalog) map[*Technique][]rules.Finding {
+	found := map[*Technique][]rules.Finding{}
+	for _, s := range c.Servers {
+		for _, d := range definitions(s) {
+			level, signs := j.Definition(d.fields)
+			for _, s := range signs {
+				if f, ok := finding(d, level, s); ok {
+					found[s.Technique] = append(found[s.Technique], f)
+				}
+			}
+		}
+	}
+	return found
+}
+
+// definitions groups the fields of a surface by their owner.
+func definitions(s *analyzers.Server) []*definition {
+	var out []*definition
+	s.Surface.Fields(func(owner *analyzers.Item, f analyzers.Field) {
+		if len(out) == 0 || out[len(out)-1].owner != owner || owner == nil {
+			out = append(out, &definition{server: s, owner: owner})
+		}
+		if d := out[len(out)-1]; !f.Key {
+			d.fields = append(d.fields, f)
+		}
+	})
+	return out
+}
+
+// shortest is the length of the shortest string that can order anything.
+const shortest = 12
+
+// longest is how much of a string is judged; a rule of its own speaks of
+// longer ones.
+const longest = 64 << 10
+
+// Definition judges the fields of one definition together: the strongest sign
+// of each technique counts, wherever it stands. The signs come strongest first.
+func (j *Judge) Definition(fields []analyzers.Field) (rules.Severity, []FieldSign) {
+	best := map[*Technique]FieldSign{}
+	for _, f := range fields {
+		text := f.Text.Raw()
+		if len(text) < shortest {
+			continue
+		}
+		for _, s := range j.Text(text[:min(len(text), longest)]) {
+			if s.Weight > best[s.Technique].Weight {
+				best[s.Technique] = FieldSign{s, f}
+			}
+		}
+	}
+	var signs []FieldSign
+	var plain []Sign
+	for _, t := range j.techniques {
+		if s, ok := best[t]; ok {
+			signs, plain = append(signs, s), append(plain, s.Sign)
+		}
+	}
+	slices.SortStableFunc(signs, func(a, b FieldSign) int { return cmp.Compare(b.Weight, a.Weight) })
+	return Level(plain), signs
+}
+
+// weakest is the weight from which on a sign is worth a finding of its own.
+const weakest = 1.0
+
+func finding(d *definition, level rules.Severity, s FieldSign) (rules.Finding, bool) {
+	if level == 0 || s.Weight < weakest {
+		return rules.Finding{}, false
+	}
+	clause := analyzers.Untrusted(shorten(s.Evidence().Raw()))
+	where := "the instructions"
+	tool := ""
+	if d.owner != nil {
+		tool = d.owner.Name.Raw()
+		where = d.owner.Kind + ` "` + d.owner.Name.String() + `"`
+	}
+	f := rules.OnServer(d.server, s.Field.Text.At(s.Start, s.End), s.Field.Path,
+		"%s, in %s: %q. Do not use this server until its author explains the text.", lowerFirst(s.Technique.Title), where, clause)
+	f.Tool = tool
+	f.Severity = level
+	if s.Weight < lowAt {
+		f.Severity = max(level-1, rules.Info) // it only adds to stronger ones
+	}
+	return f, true
+}
+
+// shorten cuts a clause for a message, at a rune.
+func shorten(clause string) string {
+	const enough = 160
+	clause = strings.TrimSpace(clause)
+	if len(clause) <= enough {
+		return clause
+	}
+	end := enough
+	for !utf8.RuneStart(clause[end]) {
+		end--
+	}
+	return clause[:end] + "..."
+}
+
+func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
