@@ -17,6 +17,7 @@ type Judge struct {
 	techniques []*Technique
 	defence    class
 	neg        class
+	refused    class
 	actions    set // that a prohibition forbids
 	concrete   set // what makes even a defensive sentence an order: a path, a command
 }
@@ -26,7 +27,8 @@ func New(techniques []*Technique) *Judge {
 	j := &Judge{techniques: techniques}
 	j.defence, _ = words.class("defence")
 	j.neg, _ = words.class("neg")
-	j.actions, _ = words.set([]string{"read", "send", "exec", "override", "change", "remove", "use"})
+	j.refused, _ = words.class("refused")
+	j.actions, _ = words.set([]string{"read", "send", "exec", "override", "change", "remove", "use", "download"})
 	j.concrete, _ = words.set([]string{"credential-file", "shell", "substitution", "retired", "rigged", "also"})
 	return j
 }
@@ -70,9 +72,11 @@ const quoteFactor = 0.3
 // order of the techniques.
 func (j *Judge) Text(text string) []Sign {
 	best := make([]Sign, len(j.techniques))
-	var total [64]int
+	var total [maxConcepts]int
 	var hits []hit
-	previous := set(0)
+	clauses := 0
+	forbidden := false // by the heading of the section
+	previous, recent := set{}, [window]set{}
 	for start := 0; start < len(text); {
 		end := clauseEnd(text, start)
 		clause := strings.TrimRight(text[start:end], " \t\r\n")
@@ -87,33 +91,55 @@ func (j *Judge) Text(text string) []Sign {
 			low = asciiLower(clause)
 		}
 		hits = words.find(low, hits[:0])
-		here, quotes := set(0), set(0)
+		here, quotes := set{}, false
+		outside := set{} // without the words of a quotation
 		for _, h := range hits {
-			here |= 1 << h.class
+			here.add(h.class)
+			quoted := inside(hits, h)
+			if !quoted || int(h.class) >= len(words.names)-len(patterns)-2 {
+				outside.add(h.class)
+			}
+			if quoted {
+				continue
+			}
 			total[h.class]++
-			if h.class == j.defence && !inside(hits, h) {
-				quotes |= 1 << h.class
+			if h.class == j.defence {
+				quotes = true
 			}
 		}
+		if heading(clause) {
+			forbidden = outside.has(j.neg) || outside.has(j.defence)
+		}
 		if headlined(clause) {
-			here |= 1 << headlineClass
+			here.add(headlineClass)
+			outside.add(headlineClass)
+		}
+		if j.imperative(clause, hits) {
+			here.add(imperativeClass)
+			outside.add(imperativeClass)
+		}
+		around := here
+		for _, r := range recent {
+			around.join(r)
 		}
 		factor := 1.0
-		if quotes != 0 && !here.any(j.concrete) {
+		if quotes && !here.any(j.concrete) {
 			factor = quoteFactor
 		}
-		forbids := j.forbids(hits)
+		forbids := forbidden || j.forbids(hits)
 		for i, t := range j.techniques {
 			for _, c := range t.when {
 				weight := c.weight * factor
-				if forbids && !t.Negative {
+				if forbidden || forbids && !t.Negative || !c.within(outside) {
 					weight = c.weight * quoteFactor
 				}
-				if c.times == 0 && weight > best[i].Weight && c.holds(here, previous, hits) {
+				if c.times == 0 && weight > best[i].Weight && c.holds(here, previous, around, hits) {
 					best[i] = Sign{t, weight, start, start + len(clause)}
 				}
 			}
 		}
+		recent[clauses%window] = here
+		clauses++
 		previous = here
 		start = end
 	}
@@ -132,10 +158,13 @@ func (j *Judge) Text(text string) []Sign {
 }
 
 // forbids reports whether a clause forbids an action: a negation right in
-// front of it.
+// front of it, or a refusal behind.
 func (j *Judge) forbids(hits []hit) bool {
 	const near = 6 // bytes, as in "not to read"
 	for _, n := range hits {
+		if n.class == j.refused {
+			return true
+		}
 		if n.class != j.neg {
 			continue
 		}
@@ -148,9 +177,14 @@ func (j *Judge) forbids(hits []hit) bool {
 	return false
 }
 
-func (c *condition) holds(here, previous set, hits []hit) bool {
+func (c *condition) holds(here, previous, around set, hits []hit) bool {
 	if !here.all(c.all) || here.any(c.none) || !previous.all(c.previous) {
 		return false
+	}
+	for _, group := range c.around {
+		if !around.any(group) {
+			return false
+		}
 	}
 	for _, group := range c.any {
 		if !here.any(group) {
@@ -158,6 +192,31 @@ func (c *condition) holds(here, previous set, hits []hit) bool {
 		}
 	}
 	return len(c.sequence) == 0 || inOrder(hits, c.sequence, c.gap)
+}
+
+// within reports whether the clause's own words, without those that it quotes,
+// are enough for the condition.
+func (c *condition) within(outside set) bool {
+	if !outside.all(c.all) {
+		return false
+	}
+	for _, group := range c.any {
+		if !outside.any(group) {
+			return false
+		}
+	}
+	for _, k := range c.sequence {
+		if !outside.has(k) {
+			return false
+		}
+	}
+	return true
+}
+
+// heading reports whether a clause opens a section: a Markdown heading, or a
+// short line that ends in a colon.
+func heading(clause string) bool {
+	return clause[0] == '#' || len(clause) < 80 && clause[len(clause)-1] == ':'
 }
 
 // inOrder reports whether the classes stand behind one another, each at most
@@ -182,10 +241,38 @@ func follows(hits []hit, from int32, sequence []class, gap int) bool {
 }
 
 var (
-	addressClass, _   = words.class("address")
-	quotationClass, _ = words.class("quotation")
-	headlineClass, _  = words.class("headline")
+	addressClass, _    = words.class("address")
+	quotationClass, _  = words.class("quotation")
+	headlineClass, _   = words.class("headline")
+	imperativeClass, _ = words.class("imperative")
 )
+
+// window is how many clauses back a text is still about the same thing.
+const window = 6
+
+// imperative reports whether a clause begins with an action, behind the mark of
+// a list and words of politeness or order: "3. Send ...", "Then upload ...".
+func (j *Judge) imperative(clause string, hits []hit) bool {
+	start := 0
+	for start < len(clause) && (clause[start] < 'A' || clause[start] > 'z' || clause[start] >= '[' && clause[start] <= '`') {
+		start++
+	}
+	for _, polite := range []string{"then ", "please ", "also ", "always ", "now ", "next, ", "finally, ", "first, ", "silently ", "Then ", "Please ", "Also ", "Always ", "Now ", "Next, ", "Finally, ", "First, ", "Silently "} {
+		if strings.HasPrefix(clause[start:], polite) {
+			start += len(polite)
+			break
+		}
+	}
+	for _, h := range hits {
+		if int(h.start) > start {
+			break
+		}
+		if int(h.start) == start && j.actions.has(h.class) {
+			return true
+		}
+	}
+	return false
+}
 
 // inside reports whether a word stands in an address or a quotation, where it
 // says nothing about the clause.

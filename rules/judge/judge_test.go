@@ -58,7 +58,7 @@ func TestRole(t *testing.T) {
 }
 
 func TestLexicon(t *testing.T) {
-	if n := len(words.names); n > 64 {
+	if n := len(words.names); n > maxConcepts {
 		t.Errorf("%d concepts do not fit a set", n)
 	}
 	seen := map[string]bool{}

@@ -15,20 +15,26 @@ var lexiconText string
 type class uint8
 
 // set is a set of classes.
-type set uint64
+type set [2]uint64
 
-func (s set) has(c class) bool   { return s>>c&1 != 0 }
-func (s set) all(other set) bool { return s&other == other }
-func (s set) any(other set) bool { return s&other != 0 }
+// maxConcepts is how many a set has room for.
+const maxConcepts = 128
+
+func (s *set) add(c class)     { s[c>>6] |= 1 << (c & 63) }
+func (s *set) join(o set)      { s[0] |= o[0]; s[1] |= o[1] }
+func (s set) has(c class) bool { return s[c>>6]>>(c&63)&1 != 0 }
+func (s set) all(o set) bool   { return s[0]&o[0] == o[0] && s[1]&o[1] == o[1] }
+func (s set) any(o set) bool   { return s[0]&o[0]|s[1]&o[1] != 0 }
 
 // patterns are the concepts that no list of words can hold. They run where one
-// of their marks stands in the lower-cased text.
+// of their marks begins a word of the lower-cased text; a mark of one byte may
+// stand anywhere.
 var patterns = []struct {
 	name  string
 	marks []string
 	match *regexp.Regexp
 }{
-	{"credential-file", []string{"~/", ".ssh", ".aws", ".env", "/etc/", "credential", ".npmrc", ".netrc", "mcp.json", "/proc/", ".pem", "rc file", ".bashrc", ".zshrc", "keychain", "wallet.dat", ".kube", "id_"},
+	{"credential-file", []string{"~/", ".ssh", ".aws", ".env", "/etc/", "credential", ".npmrc", ".netrc", "mcp.json", "/proc/", ".pem", ".bashrc", ".zshrc", "keychain", "wallet.dat", ".kube", "id_"},
 		regexp.MustCompile(`~/\.[\w./-]+|\bid_(?:rsa|ed25519|ecdsa)\b|\.ssh/|\.aws/|\.env\b|/etc/(?:passwd|shadow)|credentials?\.json|\.npmrc|\.netrc|\bmcp\.json|/proc/\w|\.pem\b|\.bashrc|\.zshrc|keychain|wallet\.dat|\.git-credentials|\.kube/`)},
 	{"shell", []string{"$(", "sudo", "rm -", "curl", "wget", "chmod", "-c", "nc ", "crontab", "/dev/null", "&&", "| ", "whoami", "cat /", "echo ", "powershell", "printenv", "netstat", "ps aux", "df -", "uname", "kill", "systemctl", " install"},
 		regexp.MustCompile(`\$\(|\bsudo\b|\brm -r?f|\bcurl (?:-|http)|\bwget (?:-|http)|\bchmod \+?\d?|\b(?:ba)?sh -c|\bnc -|\bcrontab\b|/dev/null|&& |\| ?(?:sh|bash)\b|\bwhoami\b|\bcat /|\becho ['"]|\bpowershell|\bprintenv|\bnetstat|\bps aux|\bdf -h|\buname -|\bkill(?:all)? -|\bsystemctl |\b(?:pip|npm|apt-get) install`)},
@@ -37,7 +43,7 @@ var patterns = []struct {
 	{"tool-name", []string{"_", "`", "'", "\""},
 		regexp.MustCompile("[`'\"][a-z][a-z0-9]*(?:[_-][a-z0-9]+)+[`'\"]|\\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\\b|[`'\"][a-z]{4,20}[`'\"] (?:tool|function)")},
 	{"quotation", []string{"'", "\"", "“"},
-		regexp.MustCompile(`['"“][^'"”]{20,}(?:['"”]|$)`)},
+		regexp.MustCompile(`(?:^|[\s(\[:=])['"“][^\s'"”][^'"”]{19,}(?:['"”](?:[\s).,;:!?\]]|$)|$)`)},
 	{"account", []string{"'", "account", "%"},
 		regexp.MustCompile(`'[A-Za-z]+[_-][A-Za-z0-9_-]*\d{2,}'|\baccount(?:_id)? ?[=:]? ?['"]?[\w-]*\d{3,}|\b\d{1,2} ?%`)},
 	{"substitution", []string{"$("},
@@ -46,6 +52,8 @@ var patterns = []struct {
 		regexp.MustCompile(`/tmp/|/var/tmp|\\temp\b`)},
 	{"template-token", []string{"<|", "[inst", "[/inst", "## system"},
 		regexp.MustCompile(`<\|im_(?:start|end)\|>|<\|(?:system|user|assistant)\|>|\[/?inst\]|#{2,} ?system(?: prompt)?:`)},
+	{"refused", []string{"denied", "refused", "blocked", "forbidden", "rejected", "allowed"},
+		regexp.MustCompile(`\b(?:is|are|will be) (?:always )?(?:denied|refused|blocked|forbidden|rejected|not allowed)\b`)},
 	{"safeguard", []string{"without", "unless", "until"},
 		regexp.MustCompile(`\b(?:never|not|don't|cannot|can't)\b[^.;]{0,60}\b(?:without|unless|until)\b`)},
 	{"framing", []string{"<", "["},
@@ -59,6 +67,7 @@ type word struct {
 	text  string
 	class class
 	stem  bool
+	mark  bool // only says that a pattern may match
 }
 
 // lexicon is the words by their first two bytes, which are ASCII, longest
@@ -88,14 +97,21 @@ func parseLexicon(text string) *lexicon {
 			text, stem := strings.CutSuffix(w, "*")
 			if len(text) > 1 {
 				at := pair(text[0], text[1])
-				l.byPair[at] = append(l.byPair[at], word{text, c, stem})
+				l.byPair[at] = append(l.byPair[at], word{text: text, class: c, stem: stem})
 			}
 		}
 	}
 	for _, p := range patterns {
+		c := class(len(l.names))
 		l.names = append(l.names, p.name)
+		for _, m := range p.marks {
+			if len(m) > 1 {
+				at := pair(m[0], m[1])
+				l.byPair[at] = append(l.byPair[at], word{text: m, class: c, stem: true, mark: true})
+			}
+		}
 	}
-	l.names = append(l.names, "headline")
+	l.names = append(l.names, "headline", "imperative") // found by judge itself
 	for i := range l.byPair {
 		slices.SortStableFunc(l.byPair[i], func(a, b word) int { return len(b.text) - len(a.text) })
 	}
@@ -116,9 +132,9 @@ func (l *lexicon) set(names []string) (set, error) {
 	for _, name := range names {
 		c, err := l.class(name)
 		if err != nil {
-			return 0, err
+			return s, err
 		}
-		s |= 1 << c
+		s.add(c)
 	}
 	return s, nil
 }
@@ -131,12 +147,17 @@ type hit struct {
 
 // find returns the concepts of a lower-cased clause, in order of their places.
 func (l *lexicon) find(low string, into []hit) []hit {
+	var marked set
 	for i := 0; i+1 < len(low); i++ {
 		if i > 0 && letter(low[i-1]) && letter(low[i]) {
 			continue
 		}
 		for _, w := range l.byPair[pair(low[i], low[i+1])] {
 			if !strings.HasPrefix(low[i:], w.text) {
+				continue
+			}
+			if w.mark {
+				marked.add(w.class)
 				continue
 			}
 			end := i + len(w.text)
@@ -146,9 +167,9 @@ func (l *lexicon) find(low string, into []hit) []hit {
 			into = append(into, hit{w.class, int32(i), int32(end)})
 		}
 	}
-	first := len(l.names) - len(patterns) - 1
+	first := len(l.names) - len(patterns) - 2
 	for n, p := range patterns {
-		if !containsAny(low, p.marks) {
+		if !marked.has(class(first+n)) && !containsByte(low, p.marks) {
 			continue
 		}
 		for _, m := range p.match.FindAllStringIndex(low, 8) {
@@ -158,9 +179,10 @@ func (l *lexicon) find(low string, into []hit) []hit {
 	return into
 }
 
-func containsAny(s string, marks []string) bool {
+// containsByte looks for the marks of a single byte, which may stand anywhere.
+func containsByte(s string, marks []string) bool {
 	for _, m := range marks {
-		if strings.Contains(s, m) {
+		if len(m) == 1 && strings.IndexByte(s, m[0]) >= 0 {
 			return true
 		}
 	}

@@ -37,6 +37,7 @@ type condition struct {
 	any      []set // one of each
 	none     set
 	previous set     // in the clause before
+	around   []set   // one of each in the clause or the few before it
 	sequence []class // in this order, each at most gap bytes behind the one before
 	gap      int
 	times    int // over the whole text, instead of a clause
@@ -147,18 +148,9 @@ func parseCondition(name string, n *tree.Node) (c condition, err error) {
 		case "previous":
 			c.previous, err = words.set(texts(m))
 		case "any":
-			for _, item := range m.Children {
-				var group set
-				if item.IsArray() {
-					group, err = words.set(texts(item))
-					c.any = append(c.any, group)
-				} else {
-					return c, wrong(name, item, "any is a list of lists: one of each must be there")
-				}
-				if err != nil {
-					break
-				}
-			}
+			c.any, err = groups(m)
+		case "around":
+			c.around, err = groups(m)
 		case "sequence":
 			for _, item := range texts(m) {
 				k, kerr := words.class(item)
@@ -184,6 +176,22 @@ func parseCondition(name string, n *tree.Node) (c condition, err error) {
 		return c, wrong(name, n, "a condition needs a weight above 0")
 	}
 	return c, nil
+}
+
+// groups reads a list of lists: one of each must be there.
+func groups(n *tree.Node) ([]set, error) {
+	var out []set
+	for _, item := range n.Children {
+		if !item.IsArray() {
+			return nil, fmt.Errorf("%s is a list of lists: one of each must be there", n.Key)
+		}
+		group, err := words.set(texts(item))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, group)
+	}
+	return out, nil
 }
 
 func texts(n *tree.Node) []string {
