@@ -12,20 +12,25 @@ import (
 // any; a letter that looks like none of ASCII stays.
 func Skeleton(s string) (skeleton string, folded bool) {
 	skeleton = strings.Map(func(r rune) rune {
-		if r < 0x80 {
-			return r
-		}
-		if to, ok := letters[r]; ok {
-			folded = true
-			return to
-		}
-		if r >= 0xff01 && r <= 0xff5e { // full width
-			folded = true
-			return r - 0xff01 + '!'
-		}
-		return r
+		to, ok := Letter(r)
+		folded = folded || ok
+		return to
 	}, s)
 	return skeleton, folded
+}
+
+// Letter is the ASCII letter or sign that r looks like, or r itself.
+func Letter(r rune) (to rune, folded bool) {
+	if r < 0x80 {
+		return r, false
+	}
+	if to, ok := letters[r]; ok {
+		return to, true
+	}
+	if r >= 0xff01 && r <= 0xff5e { // full width
+		return r - 0xff01 + '!', true
+	}
+	return r, false
 }
 
 // Mixed reports whether s draws letters from Latin and from a script whose
@@ -46,7 +51,10 @@ func Mixed(s string) bool {
 var letters = pairs("аa еe оo рp сc уy хx ѕs іi јj ԁd ԛq ԝw һh ӏl ѵv ɡg ɑa ɩi ıi кk мm тt вb нh гr пn " +
 	"αa βb γy εe ηn ιi κk νv οo ρp τt υu χx ωw ϲc ϳj " +
 	"АA ВB ЕE КK МM НH ОO РP СC ТT ХX УY ЅS ІI ЈJ ΑA ΒB ΕE ΖZ ΗH ΙI ΚK ΜM ΝN ΟO ΡP ΤT ΥY ΧX " +
-	"օo սu հh ոn ցg ӧo ѐe ёe ӓa ɪi ʏy ᴠv ᴡw ᴢz ꜱs ᴏo ᴄc ᴋk")
+	"օo սu հh ոn ցg ӧo ѐe ёe ӓa ɪi ʏy ᴠv ᴡw ᴢz ꜱs ᴏo ᴄc ᴋk " +
+	"ᴀa ʙb ᴅd ᴇe ꜰf ɢg ʜh ᴊj ʟl ᴍm ɴn ᴘp ꞯq ʀr ᴛt ᴜu ȷj " +
+	"ᎠD ᎡR ᎢT ᎪA ᎫJ ᎬE ᎳW ᎷM ᎻH ᎶG ᏃZ ᏚS ᏕS ᏙV ᏞL ᏟC ᏢP ᏦK ᏴB ᏻG " +
+	"ꓐB ꓑP ꓒd ꓓD ꓔT ꓖG ꓗK ꓙJ ꓚC ꓜZ ꓝF ꓟM ꓠN ꓡL ꓢS ꓣR ꓦV ꓧH ꓪW ꓫX ꓬY ꓮA ꓰE ꓲI ꓳO ꓴU")
 
 func pairs(list string) map[rune]rune {
 	m := map[rune]rune{}

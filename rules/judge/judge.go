@@ -128,12 +128,16 @@ func (j *Judge) Text(text string) []Sign {
 		}
 		forbids := forbidden || j.forbids(hits)
 		for i, t := range j.techniques {
-			for _, c := range t.when {
+			for k := range t.when {
+				c := &t.when[k]
+				if !here.all(c.all) || c.weight <= best[i].Weight || c.times > 0 || !c.holds(here, previous, around, hits) {
+					continue
+				}
 				weight := c.weight * factor
 				if forbidden || forbids && !t.Negative || !c.within(outside) {
 					weight = c.weight * quoteFactor
 				}
-				if c.times == 0 && weight > best[i].Weight && c.holds(here, previous, around, hits) {
+				if weight > best[i].Weight {
 					best[i] = Sign{t, weight, start, start + len(clause)}
 				}
 			}

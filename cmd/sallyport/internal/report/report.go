@@ -35,6 +35,7 @@ var Formats = []Format{
 	{"sarif", "SARIF 2.1.0 for code scanning", writeSARIF},
 	{"markdown", "a summary for a pull request or a job's summary page", writeMarkdown},
 	{"github", "workflow commands that annotate a pull request", writeGitHub},
+	{"html", "one page that stands alone, to keep or to send", writeHTML},
 }
 
 // Report is the JSON report, version 1. Every member is always present and no
