@@ -52,6 +52,8 @@ var patterns = []struct {
 		regexp.MustCompile(`/tmp/|/var/tmp|\\temp\b`)},
 	{"template-token", []string{"<|", "[inst", "[/inst", "## system"},
 		regexp.MustCompile(`<\|im_(?:start|end)\|>|<\|(?:system|user|assistant)\|>|\[/?inst\]|#{2,} ?system(?: prompt)?:`)},
+	{"piped", []string{"curl", "wget", "iwr"},
+		regexp.MustCompile(`\b(?:curl|wget|iwr)\b[^|\n]{1,200}\| ?(?:sudo )?(?:ba|z)?(?:sh|python3?|iex)\b`)},
 	{"refused", []string{"denied", "refused", "blocked", "forbidden", "rejected", "allowed"},
 		regexp.MustCompile(`\b(?:is|are|will be) (?:always )?(?:denied|refused|blocked|forbidden|rejected|not allowed)\b`)},
 	{"safeguard", []string{"without", "unless", "until"},
