@@ -28,7 +28,7 @@ func New(techniques []*Technique) *Judge {
 	j.defence, _ = words.class("defence")
 	j.neg, _ = words.class("neg")
 	j.refused, _ = words.class("refused")
-	j.actions, _ = words.set([]string{"read", "send", "exec", "override", "change", "remove", "use", "download"})
+	j.actions, _ = words.set([]string{"read", "send", "exec", "override", "change", "remove", "use", "download", "handover"})
 	j.concrete, _ = words.set([]string{"credential-file", "shell", "substitution", "retired", "rigged", "also"})
 	return j
 }
@@ -271,7 +271,8 @@ func (j *Judge) imperative(clause string, hits []hit) bool {
 		if int(h.start) > start {
 			break
 		}
-		if int(h.start) == start && j.actions.has(h.class) {
+		verb := clause[h.start:h.end] // "Reads" tells what a tool does; "Read" has it done
+		if int(h.start) == start && j.actions.has(h.class) && (!strings.HasSuffix(verb, "s") || strings.HasSuffix(verb, "ss")) {
 			return true
 		}
 	}

@@ -35,7 +35,7 @@ var patterns = []struct {
 	match *regexp.Regexp
 }{
 	{"credential-file", []string{"~/", ".ssh", ".aws", ".env", "/etc/", "credential", ".npmrc", ".netrc", "mcp.json", "/proc/", ".pem", ".bashrc", ".zshrc", "keychain", "wallet.dat", ".kube", "id_"},
-		regexp.MustCompile(`~/\.[\w./-]+|\bid_(?:rsa|ed25519|ecdsa)\b|\.ssh/|\.aws/|\.env\b|/etc/(?:passwd|shadow)|credentials?\.json|\.npmrc|\.netrc|\bmcp\.json|/proc/\w|\.pem\b|\.bashrc|\.zshrc|keychain|wallet\.dat|\.git-credentials|\.kube/`)},
+		regexp.MustCompile(`~/\.[\w./-]+|[\w~/]*\.(?:ssh|aws|kube|docker|gnupg|netrc) folder|folder \.ssh|content of \.env|\bid_(?:rsa|ed25519|ecdsa)\b|\.ssh/|\.aws/|\.env\b|/etc/(?:passwd|shadow)|credentials?\.json|\.npmrc|\.netrc|\bmcp\.json|/proc/\w|\.pem\b|\.bashrc|\.zshrc|keychain|wallet\.dat|\.git-credentials|\.kube/`)},
 	{"shell", []string{"$(", "sudo", "rm -", "curl", "wget", "chmod", "-c", "nc ", "crontab", "/dev/null", "&&", "| ", "whoami", "cat /", "echo ", "powershell", "printenv", "netstat", "ps aux", "df -", "uname", "kill", "systemctl", " install"},
 		regexp.MustCompile(`\$\(|\bsudo\b|\brm -r?f|\bcurl (?:-|http)|\bwget (?:-|http)|\bchmod \+?\d?|\b(?:ba)?sh -c|\bnc -|\bcrontab\b|/dev/null|&& |\| ?(?:sh|bash)\b|\bwhoami\b|\bcat /|\becho ['"]|\bpowershell|\bprintenv|\bnetstat|\bps aux|\bdf -h|\buname -|\bkill(?:all)? -|\bsystemctl |\b(?:pip|npm|apt-get) install`)},
 	{"address", []string{"http", "@", "+"},
