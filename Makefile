@@ -4,7 +4,7 @@ GO ?= go
 FUZZTIME ?= 50000x
 BIN := bin/sallyport
 
-.PHONY: all build demo test race lint fuzz bench docs check-docs rule clean self-scan
+.PHONY: all build demo test race lint fuzz bench eval docs check-docs rule clean self-scan
 
 all: build test lint ## build, test, lint
 
@@ -40,6 +40,9 @@ fuzz: ## every fuzz target for FUZZTIME (a count: a time limit ends some runs wi
 
 bench: ## CPU and memory of a scan against reading the same tree
 	$(GO) run ./internal/bench
+
+eval: ## judge our own corpus; the floors are where the judge stands, raise them with it
+	$(GO) run ./internal/eval -recall 0.10 -alarms 6
 
 docs: ## generate docs/rules and the parts of README.md that are program output
 	$(GO) run ./internal/gen
