@@ -42,7 +42,7 @@ bench: ## CPU and memory of a scan against reading the same tree
 	$(GO) run ./internal/bench
 
 eval: ## judge our own corpus; the floors are where the judge stands, raise them with it
-	$(GO) run ./internal/eval -recall 0.10 -alarms 6
+	$(GO) run ./internal/eval -recall 0.12 -alarms 6
 
 docs: ## generate docs/rules and the parts of README.md that are program output
 	$(GO) run ./internal/gen

@@ -155,7 +155,7 @@ func judgeLine(line []byte, selected []*rules.Rule, explain bool) (*verdict, err
 	if explain {
 		_, signs := judge.New(judge.Default()).Definition(fields)
 		for _, s := range signs {
-			v.Weighing = append(v.Weighing, weight{s.Technique.ID, s.Weight, s.Field.Path, shown(s.Evidence())})
+			v.Weighing = append(v.Weighing, weight{s.Technique.ID, s.Weight, s.Field.Path, shown(s.Evidence)})
 		}
 	}
 	return v, nil

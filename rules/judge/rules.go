@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
 // Rules returns each technique as a rule over captured surfaces.
@@ -36,15 +37,12 @@ type definition struct {
 	fields []analyzers.Field
 }
 
-// FieldSign is a sign and the field that shows it.
+// FieldSign is a sign and the field that shows it. Evidence is the clause as
+// it was read: decoded, where the field holds it encoded or hidden.
 type FieldSign struct {
 	Sign
-	Field analyzers.Field
-}
-
-// Evidence is the clause that shows the sign.
-func (s FieldSign) Evidence() analyzers.Untrusted {
-	return analyzers.Untrusted(s.Field.Text.Raw()[s.Start:s.End])
+	Field    analyzers.Field
+	Evidence analyzers.Untrusted
 }
 
 // catalog judges every definition and returns the findings by technique.
@@ -89,13 +87,17 @@ const longest = 64 << 10
 func (j *Judge) Definition(fields []analyzers.Field) (rules.Severity, []FieldSign) {
 	best := map[*Technique]FieldSign{}
 	for _, f := range fields {
-		text := f.Text.Raw()
-		if len(text) < shortest {
+		raw := f.Text.Raw()
+		if len(raw) < shortest {
 			continue
 		}
-		for _, s := range j.Text(text[:min(len(text), longest)]) {
-			if s.Weight > best[s.Technique].Weight {
-				best[s.Technique] = FieldSign{s, f}
+		for _, view := range readings(raw[:min(len(raw), longest)]) {
+			for _, s := range j.Text(view.Text) {
+				if s.Weight > best[s.Technique].Weight {
+					evidence := analyzers.Untrusted(view.Text[s.Start:s.End])
+					s.Start, s.End = view.Map.Range(s.Start, s.End)
+					best[s.Technique] = FieldSign{s, f, evidence}
+				}
 			}
 		}
 	}
@@ -110,6 +112,16 @@ func (j *Judge) Definition(fields []analyzers.Field) (rules.Severity, []FieldSig
 	return Level(plain), signs
 }
 
+// readings returns the forms of a text that a model may understand: the raw
+// one and, where something is hidden, disguised or encoded, the others.
+func readings(raw string) []text.View {
+	views := text.Views(raw, text.Limits{})
+	if len(views) == 2 && len(views[0].Notes)+len(views[1].Notes) == 0 {
+		return views[:1]
+	}
+	return views
+}
+
 // weakest is the weight from which on a sign is worth a finding of its own.
 const weakest = 1.0
 
@@ -117,7 +129,7 @@ func finding(d *definition, level rules.Severity, s FieldSign) (rules.Finding, b
 	if level == 0 || s.Weight < weakest {
 		return rules.Finding{}, false
 	}
-	clause := analyzers.Untrusted(shorten(s.Evidence().Raw()))
+	clause := analyzers.Untrusted(shorten(s.Evidence.Raw()))
 	where := "the instructions"
 	tool := ""
 	if d.owner != nil {
