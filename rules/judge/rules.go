@@ -116,7 +116,7 @@ func (j *Judge) Definition(fields []analyzers.Field) (rules.Severity, []FieldSig
 // one and, where something is hidden, disguised or encoded, the others.
 func readings(raw string) []text.View {
 	views := text.Views(raw, text.Limits{})
-	if len(views) == 2 && len(views[0].Notes)+len(views[1].Notes) == 0 {
+	if len(views) == 2 && views[1].Map == nil { // it says the same as the raw one
 		return views[:1]
 	}
 	return views
