@@ -38,6 +38,8 @@ type Sign struct {
 	Technique  *Technique
 	Weight     float64
 	Start, End int // the clause, in bytes of the text
+	// Mentioned: the clause warns of the technique, quotes or forbids it.
+	Mentioned bool
 }
 
 // The levels of a sum of weights.
@@ -49,10 +51,15 @@ const (
 
 // Level is the severity that signs come to together.
 func Level(signs []Sign) rules.Severity {
-	sum := 0.0
+	sum, mentioned := 0.0, 0.0
 	for _, s := range signs {
-		sum += s.Weight
+		if s.Mentioned {
+			mentioned += s.Weight
+		} else {
+			sum += s.Weight
+		}
 	}
+	sum += min(mentioned, mentionedAtMost)
 	switch {
 	case sum >= highAt:
 		return rules.High
@@ -63,6 +70,10 @@ func Level(signs []Sign) rules.Severity {
 	}
 	return 0
 }
+
+// mentionedAtMost bounds what all mentions add: a document about attacks may
+// name every one of them.
+const mentionedAtMost = 1.5
 
 // quoteFactor is how much an example, a warning or a detector's description
 // weighs.
@@ -133,12 +144,12 @@ func (j *Judge) Text(text string) []Sign {
 				if !here.all(c.all) || c.weight <= best[i].Weight || c.times > 0 || !c.holds(here, previous, around, hits) {
 					continue
 				}
-				weight := c.weight * factor
+				weight, mentioned := c.weight*factor, factor < 1
 				if forbidden || forbids && !t.Negative || !c.within(outside) {
-					weight = c.weight * quoteFactor
+					weight, mentioned = c.weight*quoteFactor, true
 				}
 				if weight > best[i].Weight {
-					best[i] = Sign{t, weight, start, start + len(clause)}
+					best[i] = Sign{t, weight, start, start + len(clause), mentioned}
 				}
 			}
 		}
@@ -151,7 +162,7 @@ func (j *Judge) Text(text string) []Sign {
 	for i, t := range j.techniques {
 		for _, c := range t.when {
 			if c.times > 0 && total[c.counted] >= c.times && c.weight > best[i].Weight {
-				best[i] = Sign{t, c.weight, 0, len(text)}
+				best[i] = Sign{t, c.weight, 0, len(text), false}
 			}
 		}
 		if best[i].Weight > 0 {
