@@ -73,7 +73,7 @@ func Level(signs []Sign) rules.Severity {
 
 // mentionedAtMost bounds what all mentions add: a document about attacks may
 // name every one of them.
-const mentionedAtMost = 1.5
+const mentionedAtMost = 0.9
 
 // quoteFactor is how much an example, a warning or a detector's description
 // weighs.

@@ -56,8 +56,8 @@ var patterns = []struct {
 		regexp.MustCompile(`\b(?:curl|wget|iwr)\b[^|\n]{1,200}\| ?(?:sudo )?(?:ba|z)?(?:sh|python3?|iex)\b`)},
 	{"refused", []string{"denied", "refused", "blocked", "forbidden", "rejected", "allowed"},
 		regexp.MustCompile(`\b(?:is|are|will be) (?:always )?(?:denied|refused|blocked|forbidden|rejected|not allowed)\b`)},
-	{"safeguard", []string{"without", "unless", "until"},
-		regexp.MustCompile(`\b(?:never|not|don't|cannot|can't)\b[^.;]{0,60}\b(?:without|unless|until)\b`)},
+	{"safeguard", []string{"without", "unless", "until", "before"},
+		regexp.MustCompile(`\b(?:never|not|don't|cannot|can't)\b[^.;]{0,60}\b(?:without|unless|until|before)\b`)},
 	{"framing", []string{"<", "["},
 		regexp.MustCompile(`</?(?:important|system|instructions?|hidden|secret|admin|override|critical|note_to_ai|assistant|internal)[^<>]{0,30}>|\[/?(?:inst|system (?:monitor|note|notice|message|update|override)|sys|admin|override|internal|background (?:service|task|process)|passive)[^\]]{0,40}\]|<\|[a-z_]{2,20}\|>`)},
 }
