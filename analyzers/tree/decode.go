@@ -58,7 +58,17 @@ func (d *decoding) text(end int) analyzers.Text {
 	if d.marks != nil {
 		d.mark()
 	}
-	return analyzers.Text{Value: analyzers.Untrusted(d.out), Span: d.src.Span(d.start, end), Map: d.marks}
+	start, marks := d.start, d.marks
+	for len(marks) > 1 && marks[1].Decoded == 0 && len(d.out) > 0 {
+		// Indentation in front decodes to nothing: the text begins behind it.
+		skip := marks[1].Raw
+		start += skip
+		marks = marks[1:]
+		for i := range marks {
+			marks[i].Raw -= skip
+		}
+	}
+	return analyzers.Text{Value: analyzers.Untrusted(d.out), Span: d.src.Span(start, end), Map: marks}
 }
 
 // opaque is a text whose inside has no places: At is always the whole span.
