@@ -187,7 +187,7 @@ func (w *walk) match(name string) *wanted {
 
 // batchBytes is how much of a tree is in memory at once beside what the
 // catalog holds.
-const batchBytes = 8 << 20
+const batchBytes = 4 << 20
 
 // read hands every wanted file to its analyzers, several at once, and returns
 // the fragments in the order of the walk. It goes batch by batch, so that what

@@ -155,7 +155,7 @@ func judgeLine(line []byte, selected []*rules.Rule, explain bool) (*verdict, err
 	if explain {
 		_, signs := judge.New(judge.Default()).Definition(fields)
 		for _, s := range signs {
-			v.Weighing = append(v.Weighing, weight{s.Technique.ID, s.Weight, s.Field.Path, shown(s.Evidence)})
+			v.Weighing = append(v.Weighing, weight{s.Technique.ID, s.Weight, shown(analyzers.Untrusted(s.Field.Path)), shown(s.Evidence)})
 		}
 	}
 	return v, nil
@@ -164,14 +164,14 @@ func judgeLine(line []byte, selected []*rules.Rule, explain bool) (*verdict, err
 // inField places a finding inside its decoded field: of those with its path,
 // the one that its span lies in.
 func inField(f rules.Finding, fields []analyzers.Field) verdictFinding {
-	out := verdictFinding{RuleID: f.Rule.ID, Severity: f.Severity.String(), Confidence: f.Confidence.String(), Field: f.Subject}
+	out := verdictFinding{RuleID: f.Rule.ID, Severity: f.Severity.String(), Confidence: f.Confidence.String(), Field: shown(analyzers.Untrusted(f.Subject))}
 	for _, field := range fields {
 		span := field.Text.Span
 		if f.Span.Start < span.Start || f.Span.End > span.End {
 			continue
 		}
 		n := len(field.Text.Value)
-		out.Field = field.Path
+		out.Field = shown(analyzers.Untrusted(field.Path))
 		out.Start = sort.Search(n, func(i int) bool { return field.Text.At(i, n).Start >= f.Span.Start })
 		out.End = sort.Search(n, func(i int) bool { return field.Text.At(0, i).End >= f.Span.End })
 		if out.Start <= out.End {

@@ -39,7 +39,7 @@ var patterns = []struct {
 	{"shell", []string{"$(", "sudo", "rm -", "curl", "wget", "chmod", "-c", "nc ", "crontab", "/dev/null", "&&", "| ", "whoami", "cat /", "echo ", "powershell", "printenv", "netstat", "ps aux", "df -", "uname", "kill", "systemctl", " install"},
 		regexp.MustCompile(`\$\(|\bsudo\b|\brm -r?f|\bcurl (?:-|http)|\bwget (?:-|http)|\bchmod \+?\d?|\b(?:ba)?sh -c|\bnc -|\bcrontab\b|/dev/null|&& |\| ?(?:sh|bash)\b|\bwhoami\b|\bcat /|\becho ['"]|\bpowershell|\bprintenv|\bnetstat|\bps aux|\bdf -h|\buname -|\bkill(?:all)? -|\bsystemctl |\b(?:pip|npm|apt-get) install`)},
 	{"address", []string{"http", "@", "+"},
-		regexp.MustCompile(`https?://[\w.-]+|\b[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{8,}`)},
+		regexp.MustCompile(`https?://[^\s'"<>)\]]+|\b[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{8,}`)},
 	{"tool-name", []string{"_", "`", "'", "\""},
 		regexp.MustCompile("[`'\"][a-z][a-z0-9]*(?:[_-][a-z0-9]+)+[`'\"]|\\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\\b|[`'\"][a-z]{4,20}[`'\"] (?:tool|function)")},
 	{"quotation", []string{"'", "\"", "“"},

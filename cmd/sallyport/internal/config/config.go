@@ -18,6 +18,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/secret"
 	"github.com/sallyport-mcp/sallyport/analyzers/tree"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
@@ -208,7 +209,8 @@ func WriteBaseline(w io.Writer, findings []rules.Finding) error {
 	out := bufio.NewWriter(w)
 	fmt.Fprintln(out, "# Findings that were accepted. Review changes of this file like code.")
 	for _, f := range findings {
-		fmt.Fprintf(out, "%s %s %s %s\n", f.Fingerprint, f.Rule.ID, analyzers.Untrusted(f.Span.Path()), analyzers.Untrusted(f.Server))
+		where := secret.Mask(f.Span.Path() + " " + f.Server) // names are a target's text, too
+		fmt.Fprintf(out, "%s %s %s\n", f.Fingerprint, f.Rule.ID, analyzers.Untrusted(where))
 	}
 	return out.Flush()
 }
