@@ -7,7 +7,10 @@
 package judge
 
 import (
+	"math/bits"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-mcp/sallyport/rules"
 )
@@ -15,22 +18,45 @@ import (
 // Judge holds techniques. It is immutable and safe for concurrent use.
 type Judge struct {
 	techniques []*Technique
-	defence    class
-	neg        class
-	refused    class
-	actions    set // that a prohibition forbids
-	concrete   set // what makes even a defensive sentence an order: a path, a command
+	byConcept  [maxConcepts][]rule // conditions by a concept that they need
+	counted    []rule              // those over a whole text
+	learned    int                 // the technique that the model speaks for, -1 without one
+	model      *model
+	scratch    sync.Pool
+}
+
+// rule is a condition of a technique.
+type rule struct {
+	technique int
+	*condition
 }
 
 // New returns a judge of the given techniques.
 func New(techniques []*Technique) *Judge {
-	j := &Judge{techniques: techniques}
-	j.defence, _ = words.class("defence")
-	j.neg, _ = words.class("neg")
-	j.refused, _ = words.class("refused")
-	j.actions, _ = words.set([]string{"read", "send", "exec", "override", "change", "remove", "use", "download", "handover"})
-	j.concrete, _ = words.set([]string{"credential-file", "shell", "substitution", "retired", "rigged", "also"})
+	j := &Judge{techniques: techniques, learned: -1}
+	for i, t := range techniques {
+		for k := range t.when {
+			c := &t.when[k]
+			if c.times > 0 {
+				j.counted = append(j.counted, rule{i, c})
+			} else {
+				j.byConcept[c.needs()] = append(j.byConcept[c.needs()], rule{i, c})
+			}
+		}
+		if t.learned {
+			j.learned, j.model = i, defaultModel()
+		}
+	}
+	j.scratch.New = func() any { return &scratch{best: make([]Sign, len(j.techniques)), reader: newReader(j.model)} }
 	return j
+}
+
+// scratch is the memory of one judgement.
+type scratch struct {
+	best  []Sign
+	total [maxConcepts]int
+	hits  []hit
+	*reader
 }
 
 // Sign is a technique found in a text, with the clause that shows it most.
@@ -82,114 +108,153 @@ const quoteFactor = 0.3
 // Text returns the signs of a text, the strongest of each technique, in the
 // order of the techniques.
 func (j *Judge) Text(text string) []Sign {
-	best := make([]Sign, len(j.techniques))
-	var total [maxConcepts]int
-	var hits []hit
+	low := lower(text)
+	m := j.scratch.Get().(*scratch)
+	defer j.scratch.Put(m)
+	clear(m.best)
+	clear(m.total[:])
+	m.next()
 	clauses := 0
 	forbidden := false // by the heading of the section
 	previous, recent := set{}, [window]set{}
+	from := 0 // of the clause before
 	for start := 0; start < len(text); {
 		end := clauseEnd(text, start)
-		clause := strings.TrimRight(text[start:end], " \t\r\n")
-		start += len(clause) - len(strings.TrimLeft(clause, " \t\r\n"))
-		clause = text[start : start+len(strings.TrimLeft(clause, " \t\r\n"))]
-		if len(clause) < 4 {
-			start = end
+		next := end
+		start, end = trim(text, start, end)
+		clause, lowered := text[start:end], low[start:end]
+		if len(clause) < shortestClause {
+			start = next
 			continue
 		}
-		low := strings.ToLower(clause)
-		if len(low) != len(clause) {
-			low = asciiLower(clause)
-		}
-		hits = words.find(low, hits[:0])
-		here, quotes := set{}, false
-		outside := set{} // without the words of a quotation
-		for _, h := range hits {
-			here.add(h.class)
-			quoted := inside(hits, h)
-			if !quoted || int(h.class) >= len(words.names)-len(patterns)-2 {
-				outside.add(h.class)
-			}
-			if quoted {
-				continue
-			}
-			total[h.class]++
-			if h.class == j.defence {
-				quotes = true
-			}
+		m.hits = words.find(lowered, m.hits[:0])
+		here, outside, quotes := m.concepts(clause, lowered)
+		if j.model != nil {
+			m.learn(j.model, lowered, here)
 		}
 		if heading(clause) {
-			forbidden = outside.has(j.neg) || outside.has(j.defence)
-		}
-		if headlined(clause) {
-			here.add(headlineClass)
-			outside.add(headlineClass)
-		}
-		if j.imperative(clause, hits) {
-			here.add(imperativeClass)
-			outside.add(imperativeClass)
+			forbidden = outside.has(negClass) || outside.has(defenceClass)
 		}
 		around := here
 		for _, r := range recent {
 			around.join(r)
 		}
 		factor := 1.0
-		if quotes && !here.any(j.concrete) {
+		if quotes && !here.any(concrete) {
 			factor = quoteFactor
 		}
-		forbids := forbidden || j.forbids(hits)
-		for i, t := range j.techniques {
-			for k := range t.when {
-				c := &t.when[k]
-				if !here.all(c.all) || c.weight <= best[i].Weight || c.times > 0 || !c.holds(here, previous, around, hits) {
-					continue
+		forbids := forbidden || forbids(m.hits)
+		add := func(technique int, weight float64, start int, mentioned bool) {
+			if weight > m.best[technique].Weight {
+				m.best[technique] = Sign{j.techniques[technique], weight, start, end, mentioned}
+			}
+		}
+		for word, set := range here {
+			for ; set != 0; set &= set - 1 {
+				for _, c := range j.byConcept[word<<6+bits.TrailingZeros64(set)] {
+					if c.weight <= m.best[c.technique].Weight || !c.holds(here, previous, around, m.hits) {
+						continue
+					}
+					if forbidden || forbids && !j.techniques[c.technique].Negative || !c.within(outside) {
+						add(c.technique, c.weight*quoteFactor, start, true)
+					} else {
+						add(c.technique, c.weight*factor, start, factor < 1)
+					}
 				}
-				weight, mentioned := c.weight*factor, factor < 1
-				if forbidden || forbids && !t.Negative || !c.within(outside) {
-					weight, mentioned = c.weight*quoteFactor, true
-				}
-				if weight > best[i].Weight {
-					best[i] = Sign{t, weight, start, start + len(clause), mentioned}
-				}
+			}
+		}
+		if j.model != nil {
+			alone, both := j.model.scores(m.reader)
+			begin, score := start, alone
+			if clauses > 0 && both > alone {
+				begin, score = from, both
+			}
+			if weight := learnedWeight(score); weight > 0 {
+				add(j.learned, weight, begin, false)
 			}
 		}
 		recent[clauses%window] = here
 		clauses++
-		previous = here
-		start = end
+		previous, from = here, start
+		start = next
+	}
+	for _, c := range j.counted {
+		if m.total[c.counted] >= c.times && c.weight > m.best[c.technique].Weight {
+			m.best[c.technique] = Sign{j.techniques[c.technique], c.weight, 0, len(text), false}
+		}
 	}
 	var out []Sign
-	for i, t := range j.techniques {
-		for _, c := range t.when {
-			if c.times > 0 && total[c.counted] >= c.times && c.weight > best[i].Weight {
-				best[i] = Sign{t, c.weight, 0, len(text), false}
-			}
-		}
-		if best[i].Weight > 0 {
-			out = append(out, best[i])
+	for _, s := range m.best {
+		if s.Weight > 0 {
+			out = append(out, s)
 		}
 	}
 	return out
 }
 
+// shortestClause is the length below which a clause says nothing.
+const shortestClause = 4
+
+// concepts returns those of a clause: all, and those outside of quotations; and
+// whether it speaks of attacks as one who defends.
+func (m *scratch) concepts(clause, low string) (here, outside set, defends bool) {
+	nested := slices.ContainsFunc(m.hits, func(h hit) bool { return h.class == addressClass || h.class == quotationClass })
+	for _, h := range m.hits {
+		here.add(h.class)
+		quoted := nested && inside(m.hits, h)
+		if !quoted || h.class >= firstPattern {
+			outside.add(h.class)
+		}
+		if !quoted {
+			m.total[h.class]++
+			defends = defends || h.class == defenceClass
+		}
+	}
+	own := formOf(clause, low, m.hits)
+	here.join(own)
+	outside.join(own)
+	return here, outside, defends
+}
+
+// formOf is what the form of a clause says: it is an order, it has a headline.
+func formOf(clause, low string, hits []hit) (form set) {
+	if headlined(clause) {
+		form.add(headlineClass)
+	}
+	if imperative(low, hits) {
+		form.add(imperativeClass)
+	}
+	return form
+}
+
 // forbids reports whether a clause forbids an action: a negation right in
 // front of it, or a refusal behind.
-func (j *Judge) forbids(hits []hit) bool {
+func forbids(hits []hit) bool {
 	const near = 6 // bytes, as in "not to read"
 	for _, n := range hits {
-		if n.class == j.refused {
+		if n.class == refusedClass {
 			return true
 		}
-		if n.class != j.neg {
+		if n.class != negClass {
 			continue
 		}
 		for _, h := range hits {
-			if j.actions.has(h.class) && h.start >= n.end && h.start-n.end <= near {
+			if actions.has(h.class) && h.start >= n.end && h.start-n.end <= near {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// needs is a concept without which the condition does not hold.
+func (c *condition) needs() class {
+	for word, set := range c.all {
+		if set != 0 {
+			return class(word<<6 + bits.TrailingZeros64(set))
+		}
+	}
+	return c.sequence[0]
 }
 
 func (c *condition) holds(here, previous, around set, hits []hit) bool {
@@ -255,11 +320,18 @@ func follows(hits []hit, from int32, sequence []class, gap int) bool {
 	return false
 }
 
+// The concepts that the judge itself asks for.
 var (
-	addressClass, _    = words.class("address")
-	quotationClass, _  = words.class("quotation")
-	headlineClass, _   = words.class("headline")
-	imperativeClass, _ = words.class("imperative")
+	addressClass    = mustClass("address")
+	quotationClass  = mustClass("quotation")
+	headlineClass   = mustClass("headline")
+	imperativeClass = mustClass("imperative")
+	defenceClass    = mustClass("defence")
+	negClass        = mustClass("neg")
+	refusedClass    = mustClass("refused")
+
+	actions  = mustSet("read", "send", "exec", "override", "change", "remove", "use", "download", "handover")
+	concrete = mustSet("credential-file", "shell", "substitution", "retired", "rigged", "also") // what makes even a defensive sentence an order
 )
 
 // window is how many clauses back a text is still about the same thing.
@@ -267,23 +339,23 @@ const window = 6
 
 // imperative reports whether a clause begins with an action, behind the mark of
 // a list and words of politeness or order: "3. Send ...", "Then upload ...".
-func (j *Judge) imperative(clause string, hits []hit) bool {
+func imperative(low string, hits []hit) bool {
 	start := 0
-	for start < len(clause) && (clause[start] < 'A' || clause[start] > 'z' || clause[start] >= '[' && clause[start] <= '`') {
+	for start < len(low) && (low[start] < 'a' || low[start] > 'z') {
 		start++
 	}
-	for _, polite := range []string{"then ", "please ", "also ", "always ", "now ", "next, ", "finally, ", "first, ", "silently ", "Then ", "Please ", "Also ", "Always ", "Now ", "Next, ", "Finally, ", "First, ", "Silently "} {
-		if strings.HasPrefix(clause[start:], polite) {
-			start += len(polite)
-			break
+	if space := strings.IndexByte(low[start:], ' '); space > 0 {
+		switch strings.TrimSuffix(low[start:start+space], ",") {
+		case "then", "please", "also", "always", "now", "next", "finally", "first", "silently":
+			start += space + 1
 		}
 	}
 	for _, h := range hits {
-		if int(h.start) > start {
-			break
+		if int(h.start) != start {
+			continue
 		}
-		verb := clause[h.start:h.end] // "Reads" tells what a tool does; "Read" has it done
-		if int(h.start) == start && j.actions.has(h.class) && (!strings.HasSuffix(verb, "s") || strings.HasSuffix(verb, "ss")) {
+		verb := low[h.start:h.end] // "Reads" tells what a tool does; "Read" has it done
+		if actions.has(h.class) && (!strings.HasSuffix(verb, "s") || strings.HasSuffix(verb, "ss")) {
 			return true
 		}
 	}
@@ -328,9 +400,25 @@ func clauseEnd(text string, start int) int {
 	return end
 }
 
-// asciiLower keeps every byte in its place, which strings.ToLower does not for
-// some letters of other scripts.
-func asciiLower(s string) string {
+// trim leaves white space out of [start, end).
+func trim(text string, start, end int) (int, int) {
+	for start < end && blank(text[start]) {
+		start++
+	}
+	for end > start && blank(text[end-1]) {
+		end--
+	}
+	return start, end
+}
+
+func blank(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
+
+// lower is a text in lower case with every byte in its place, which
+// strings.ToLower does not promise for some letters of other scripts.
+func lower(s string) string {
+	if low := strings.ToLower(s); len(low) == len(s) {
+		return low
+	}
 	b := []byte(s)
 	for i, c := range b {
 		if c >= 'A' && c <= 'Z' {

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
 //go:embed lexicon.txt
@@ -65,28 +67,32 @@ var patterns = []struct {
 // headline is a sentence's own heading in capitals: "SESSION POLICY (internal):".
 var headline = regexp.MustCompile(`(?:^|[\n.!?] *|\[)([A-Z][A-Z -]{5,50})(?:\([^)]{0,60}\))?:`)
 
-type word struct {
-	text  string
+// lexicon is the words of all concepts.
+type lexicon struct {
+	names []string
+	terms []term // by pattern of find
+	scan  *text.Automaton
+}
+
+type term struct {
 	class class
-	stem  bool
 	mark  bool // only says that a pattern may match
 }
 
-// lexicon is the words by their first two bytes, which are ASCII, longest
-// first.
-type lexicon struct {
-	names  []string
-	byPair [1 << 14][]word
-}
-
-func pair(a, b byte) int { return int(a&0x7f)<<7 | int(b&0x7f) }
+// firstPattern is the class of the first of patterns.
+var firstPattern class
 
 // words is the program's own lexicon. It is data: nothing changes it.
 var words = parseLexicon(lexiconText)
 
-func parseLexicon(text string) *lexicon {
+func parseLexicon(content string) *lexicon {
 	l := &lexicon{}
-	for line := range strings.Lines(text) {
+	var literals []text.Pattern
+	add := func(word string, stem bool, t term) {
+		literals = append(literals, text.Pattern{Text: word, WordStart: letter(word[0]), WordEnd: !stem && letter(word[len(word)-1])})
+		l.terms = append(l.terms, t)
+	}
+	for line := range strings.Lines(content) {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
 			continue
@@ -95,27 +101,25 @@ func parseLexicon(text string) *lexicon {
 		c := class(len(l.names))
 		l.names = append(l.names, name)
 		for w := range strings.SplitSeq(list, "|") {
-			w = strings.TrimSpace(w)
-			text, stem := strings.CutSuffix(w, "*")
-			if len(text) > 1 {
-				at := pair(text[0], text[1])
-				l.byPair[at] = append(l.byPair[at], word{text: text, class: c, stem: stem})
+			if w, stem := strings.CutSuffix(strings.TrimSpace(w), "*"); w != "" {
+				add(w, stem, term{class: c})
 			}
 		}
 	}
+	firstPattern = class(len(l.names))
 	for _, p := range patterns {
 		c := class(len(l.names))
 		l.names = append(l.names, p.name)
 		for _, m := range p.marks {
 			if len(m) > 1 {
-				at := pair(m[0], m[1])
-				l.byPair[at] = append(l.byPair[at], word{text: m, class: c, stem: true, mark: true})
+				add(m, true, term{class: c, mark: true})
 			}
 		}
 	}
 	l.names = append(l.names, "headline", "imperative") // found by judge itself
-	for i := range l.byPair {
-		slices.SortStableFunc(l.byPair[i], func(a, b word) int { return len(b.text) - len(a.text) })
+	var err error
+	if l.scan, err = text.NewAutomaton(literals); err != nil {
+		panic(err) // our own words
 	}
 	return l
 }
@@ -141,41 +145,46 @@ func (l *lexicon) set(names []string) (set, error) {
 	return s, nil
 }
 
+func mustClass(name string) class {
+	c, err := words.class(name)
+	if err != nil {
+		panic(err)
+	}
+	return c
+}
+
+func mustSet(names ...string) set {
+	s, err := words.set(names)
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
 // hit is a concept at a place of the text.
 type hit struct {
 	class      class
 	start, end int32
 }
 
-// find returns the concepts of a lower-cased clause, in order of their places.
+// find returns the concepts of a lower-cased clause.
 func (l *lexicon) find(low string, into []hit) []hit {
 	var marked set
-	for i := 0; i+1 < len(low); i++ {
-		if i > 0 && letter(low[i-1]) && letter(low[i]) {
-			continue
+	l.scan.Scan(low, func(pattern, start, end int) bool {
+		if t := l.terms[pattern]; t.mark {
+			marked.add(t.class)
+		} else {
+			into = append(into, hit{t.class, int32(start), int32(end)})
 		}
-		for _, w := range l.byPair[pair(low[i], low[i+1])] {
-			if !strings.HasPrefix(low[i:], w.text) {
-				continue
-			}
-			if w.mark {
-				marked.add(w.class)
-				continue
-			}
-			end := i + len(w.text)
-			if !w.stem && end < len(low) && letter(low[end]) && letter(low[end-1]) {
-				continue
-			}
-			into = append(into, hit{w.class, int32(i), int32(end)})
-		}
-	}
-	first := len(l.names) - len(patterns) - 2
-	for n, p := range patterns {
-		if !marked.has(class(first+n)) && !containsByte(low, p.marks) {
+		return true
+	})
+	for n := range patterns {
+		p := &patterns[n]
+		if !marked.has(firstPattern+class(n)) && !containsByte(low, p.marks) {
 			continue
 		}
 		for _, m := range p.match.FindAllStringIndex(low, 8) {
-			into = append(into, hit{class(first + n), int32(m[0]), int32(m[1])})
+			into = append(into, hit{firstPattern + class(n), int32(m[0]), int32(m[1])})
 		}
 	}
 	return into

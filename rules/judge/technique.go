@@ -27,6 +27,7 @@ type Technique struct {
 	Negative   bool     // a negation is part of the technique, and lifts nothing
 	Fires      []string // must be judged medium or above, and by this technique
 	Silent     []string // must not
+	learned    bool     // the model speaks for it
 	when       []condition
 }
 
@@ -107,6 +108,8 @@ func ParseTechnique(name string, content []byte) (*Technique, error) {
 			page[key] = strings.TrimSpace(n.Str())
 		case "negative":
 			t.Negative = n.Text.Raw() == "true"
+		case "learned":
+			t.learned = n.Text.Raw() == "true"
 		case "fires":
 			t.Fires = texts(n)
 		case "silent":
@@ -126,7 +129,7 @@ func ParseTechnique(name string, content []byte) (*Technique, error) {
 			return nil, err
 		}
 	}
-	if t.ID == "" || t.Title == "" || len(t.when) == 0 || len(t.Covers) == 0 || len(t.Fires) == 0 || len(t.Silent) == 0 || len(page) != 4 {
+	if t.ID == "" || t.Title == "" || len(t.when) == 0 && !t.learned || len(t.Covers) == 0 || len(t.Fires) == 0 || len(t.Silent) == 0 || len(page) != 4 {
 		return nil, wrong(name, root, "a technique needs id, title, covers, when, fires, silent, finds, why, fix and allow")
 	}
 	t.Page = fmt.Sprintf("## What it finds\n%s\n\n## Why it matters\n%s\n\n## Fix\n%s\n\n## When to allow it\n%s\n", page["finds"], page["why"], page["fix"], page["allow"])
@@ -171,6 +174,9 @@ func parseCondition(name string, n *tree.Node) (c condition, err error) {
 		if err != nil {
 			return c, wrong(name, m, "%s", err)
 		}
+	}
+	if len(c.sequence) == 0 && c.all == (set{}) && c.times == 0 {
+		return c, wrong(name, n, "a condition needs all, sequence or times")
 	}
 	if c.weight <= 0 {
 		return c, wrong(name, n, "a condition needs a weight above 0")

@@ -1,0 +1,244 @@
+package judge
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Features are what the model (model.txt) looks at in a clause: its words,
+// without their endings; pairs of neighbours; the word that it begins with; the
+// concepts of the lexicon, and pairs of these. A feature is known by its name:
+//
+//	w forward        a word
+//	b forward~copy   two words, one behind the other
+//	f forward        the first word
+//	c send           a concept
+//	p dialogue~send  two concepts of one clause, in the order of the lexicon
+//
+// Numbers, addresses, paths and identifiers are words of their own: <num>,
+// <url>, <mail>, <path>, <id>.
+
+// stem is a word as the model knows it: a part of the reader's letters.
+type stem struct{ start, end int32 }
+
+// stems reads the words of a clause. It keeps its memory between clauses.
+type stems struct {
+	letters []byte
+	words   []stem
+}
+
+func (s *stems) at(i int) []byte { return s.letters[s.words[i].start:s.words[i].end] }
+
+func (s *stems) add(word string) {
+	start := len(s.letters)
+	s.letters = append(s.letters, word...)
+	s.words = append(s.words, stem{int32(start), int32(len(s.letters))})
+}
+
+// read takes the words of a lower-cased clause.
+func (s *stems) read(low string) {
+	s.letters, s.words = s.letters[:0], s.words[:0]
+	for i := 0; i < len(low); {
+		c := low[i]
+		switch {
+		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '~' || c == '/':
+			i = s.run(low, i)
+		case c < 0x80:
+			i++
+		default:
+			i = s.foreign(low, i)
+		}
+	}
+}
+
+// longestWord is the length of the longest stem in bytes of ASCII, or in runes.
+const longestWord = 8
+
+// run reads what has no white space inside, and returns its end.
+func (s *stems) run(low string, i int) int {
+	end := i
+	var slash, dot, at, scheme, under, digits bool
+	for end < len(low) {
+		switch c := low[end]; {
+		case c >= 'a' && c <= 'z' || c >= 0x80:
+		case c >= '0' && c <= '9':
+			digits = true
+		case c == '_':
+			under = true
+		case c == '/' || c == '~':
+			slash = true
+		case c == '@':
+			at = true
+		case c == '\'' && end+1 < len(low) && low[end+1] >= 'a' && low[end+1] <= 'z':
+		case (c == '.' || c == ':') && end+1 < len(low) && (low[end+1] >= 'a' && low[end+1] <= 'z' || low[end+1] >= '0' && low[end+1] <= '9' || low[end+1] == '/'):
+			dot = true
+			scheme = scheme || strings.HasPrefix(low[end:], "://")
+		case scheme && (c == '?' || c == '=' || c == '&' || c == '{' || c == '}' || c == '%' || c == '-' || c == '#'):
+		default:
+			goto done
+		}
+		end++
+	}
+done:
+	word := low[i:end]
+	switch {
+	case scheme:
+		s.add("<url>")
+	case at && dot:
+		s.add("<mail>")
+	case slash && len(word) > 1 && (word[0] == '/' || word[0] == '~'):
+		s.add("<path>")
+	case slash || under || dot:
+		if under {
+			s.add("<id>")
+		}
+		s.parts(word)
+	case digits:
+		s.add("<num>")
+	default:
+		s.word(word)
+	}
+	return max(end, i+1)
+}
+
+// parts adds what an identifier, an alternative or a file's name is made of.
+func (s *stems) parts(word string) {
+	const most = 8
+	for n := 0; n < most && word != ""; n++ {
+		i := strings.IndexAny(word, "_/.:~")
+		part := word
+		if i >= 0 {
+			part, word = word[:i], word[i+1:]
+		} else {
+			word = ""
+		}
+		if part != "" {
+			s.word(part)
+		}
+	}
+}
+
+// word adds a word without its ending.
+func (s *stems) word(w string) {
+	if w[0] <= '9' {
+		s.add("<num>")
+		return
+	}
+	w = strings.TrimSuffix(w, "'s")
+	ascii := true
+	for i := range len(w) {
+		if w[i] >= 0x80 {
+			ascii = false
+			break
+		}
+	}
+	if !ascii {
+		s.add(firstRunes(w, longestWord-2))
+		return
+	}
+	if len(w) > 4 {
+		for _, ending := range [...]string{"ing", "ed", "es", "s", "ly", "e"} {
+			if strings.HasSuffix(w, ending) && len(w)-len(ending) >= 3 && !strings.HasSuffix(w, "ss") {
+				w = w[:len(w)-len(ending)]
+				break
+			}
+		}
+	}
+	s.add(w[:min(len(w), longestWord)])
+}
+
+// foreign reads letters of other scripts: words where the script divides them,
+// pairs of characters where it does not.
+func (s *stems) foreign(low string, i int) int {
+	r, size := utf8.DecodeRuneInString(low[i:])
+	if !unicode.IsLetter(r) {
+		return i + size
+	}
+	if undivided(r) {
+		next, n := utf8.DecodeRuneInString(low[i+size:])
+		if undivided(next) {
+			s.add(low[i : i+size+n])
+		} else {
+			s.add(low[i : i+size])
+		}
+		return i + size
+	}
+	end := i
+	for end < len(low) {
+		r, n := utf8.DecodeRuneInString(low[end:])
+		if !unicode.IsLetter(r) && !unicode.IsMark(r) || undivided(r) {
+			break
+		}
+		end += n
+	}
+	if end == i {
+		return i + size
+	}
+	s.add(firstRunes(low[i:end], longestWord-2))
+	return end
+}
+
+// undivided reports whether a letter is of a script without spaces between
+// words.
+func undivided(r rune) bool {
+	return r >= 0x2e80 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) || r >= 0xe00 && r < 0xe80
+}
+
+func firstRunes(w string, n int) string {
+	for i := range w {
+		if n == 0 {
+			return w[:i]
+		}
+		n--
+	}
+	return w
+}
+
+// Features calls visit with the name of every feature of a text, clause by
+// clause; the same name may come again.
+func Features(text string, visit func(name string)) {
+	var s stems
+	var hits []hit
+	for _, clause := range Clauses(text) {
+		low := lower(clause)
+		s.read(low)
+		for i := range s.words {
+			visit("w " + string(s.at(i)))
+			if i == 0 {
+				visit("f " + string(s.at(i)))
+			} else {
+				visit("b " + string(s.at(i-1)) + "~" + string(s.at(i)))
+			}
+		}
+		hits = words.find(low, hits[:0])
+		here := formOf(clause, low, hits)
+		for _, h := range hits {
+			here.add(h.class)
+		}
+		for a := range words.names {
+			if !here.has(class(a)) {
+				continue
+			}
+			visit("c " + words.names[a])
+			for b := a + 1; b < len(words.names); b++ {
+				if here.has(class(b)) {
+					visit("p " + words.names[a] + "~" + words.names[b])
+				}
+			}
+		}
+	}
+}
+
+// Clauses cuts a text as the judge does.
+func Clauses(text string) []string {
+	var out []string
+	for start := 0; start < len(text); {
+		next := clauseEnd(text, start)
+		if from, to := trim(text, start, next); to-from >= shortestClause {
+			out = append(out, text[from:to])
+		}
+		start = next
+	}
+	return out
+}
