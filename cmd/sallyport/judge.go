@@ -52,15 +52,22 @@ type weight struct {
 // maxLine bounds one definition.
 const maxLine = 16 << 20
 
+// mostTogether bounds what is judged as a whole.
+const mostTogether = 64 << 20
+
 func judgeCommand(p *program) *cli.Command {
 	return &cli.Command{
 		Name:      "judge",
 		Usage:     "judge tool definitions or texts, one JSON object a line",
 		ArgsUsage: "FILE|-",
-		Description: `A line is a tool definition with an optional id, or {"id": "", "text": ""}. Each gets a line:
+		Description: `A line is a tool definition with an optional id and server, or {"id": "", "text": ""}. Each gets a line:
 {"id", "severity", "findings": [{"ruleId", "severity", "confidence", "field", "start", "end", "evidence"}]}.
-The exit code is 0 whatever is found, 2 for input that cannot be used.`,
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "explain", Usage: "show what was weighed, also where it came to nothing"}},
+Lines are judged one by one; with --together they are the tools of one agent, which finds what a tool does to those of
+other servers. The exit code is 0 whatever is found, 2 for input that cannot be used.`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "explain", Usage: "show what was weighed, also where it came to nothing"},
+			&cli.BoolFlag{Name: "together", Usage: "judge all lines as the tools of one agent"},
+		},
 		Action: func(c *cli.Context) error {
 			if c.NArg() != 1 {
 				return usage("sallyport judge tools.jsonl, or - for standard input", "judge needs one file")
@@ -76,35 +83,50 @@ The exit code is 0 whatever is found, 2 for input that cannot be used.`,
 				in = f
 			}
 			out := bufio.NewWriter(p.stdout)
-			return errors.Join(judgeLines(in, name, out, c.Bool("explain")), out.Flush())
+			enc := json.NewEncoder(out)
+			enc.SetEscapeHTML(false)
+			j := judging{selected: textRules(), explain: c.Bool("explain"), print: func(v *verdict) error { return enc.Encode(v) }}
+			return errors.Join(j.lines(in, name, c.Bool("together")), out.Flush())
 		},
 	}
 }
 
-func judgeLines(in io.Reader, name string, out io.Writer, explain bool) error {
-	selected := textRules()
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
+// judging is one run of the command.
+type judging struct {
+	selected []*rules.Rule
+	explain  bool
+	print    func(*verdict) error
+}
+
+func (j *judging) lines(in io.Reader, name string, together bool) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 64<<10), maxLine)
-	n := 0
+	var held []*judged
+	n, size := 0, 0
 	for lines.Scan() {
 		n++
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
-		v, err := judgeLine(slices.Clone(lines.Bytes()), selected, explain)
+		row, err := readRow(fmt.Sprintf("%s:%d", name, n), slices.Clone(lines.Bytes()))
 		if err != nil {
 			return usage(`a line is a tool definition or {"id": "", "text": ""}`, "%s:%d: %s", name, n, err)
 		}
-		if err := enc.Encode(v); err != nil {
+		if held = append(held, row); together {
+			if size += len(lines.Bytes()); size > mostTogether {
+				return usage("judge fewer lines, or each alone without --together", "%s:%d: more than %d MiB are too much to judge together", name, n, mostTogether>>20)
+			}
+			continue
+		}
+		if err := j.judge(held); err != nil {
 			return err
 		}
+		held = held[:0]
 	}
 	if err := lines.Err(); err != nil {
 		return usage(fmt.Sprintf("a line has at most %d MiB", maxLine>>20), "%s:%d: %s", name, n+1, err)
 	}
-	return nil
+	return j.judge(held)
 }
 
 // textRules are the rules on what a model reads.
@@ -121,44 +143,104 @@ func textRules() []*rules.Rule {
 	return out
 }
 
-func judgeLine(line []byte, selected []*rules.Rule, explain bool) (*verdict, error) {
-	src := &analyzers.Source{Path: "line", Bytes: line}
-	root, err := tree.Parse(src, tree.JSON)
+// judged is a line of the input.
+type judged struct {
+	id     json.RawMessage
+	server string
+	source *analyzers.Source
+	tool   *analyzers.Tool // nil for a text
+	text   analyzers.Text
+	fields []analyzers.Field
+}
+
+func readRow(path string, line []byte) (*judged, error) {
+	row := &judged{id: json.RawMessage("null"), source: &analyzers.Source{Path: path, Bytes: line}}
+	root, err := tree.Parse(row.source, tree.JSON)
 	if err != nil {
 		return nil, err
 	}
-	server := &analyzers.Server{Span: root.Span, KeySpan: src.Span(0, 1)}
-	var fields []analyzers.Field
-	if text := root.Get("text"); text.IsString() && root.Get("name") == nil {
-		server.Surface.Instructions = text.Text
-		fields = []analyzers.Field{{Path: "text", Text: text.Text}}
-	} else {
-		item, ok := capture.NewItem("tool", analyzers.Captured, root)
-		if !ok {
-			return nil, errors.New("neither a tool's name nor a text")
-		}
-		item.Fields = slices.DeleteFunc(item.Fields, func(f analyzers.Field) bool { return f.Path == "id" || f.Path == "server" })
-		server.Surface.Tools = []*analyzers.Tool{capture.NewTool(item, root)}
-		fields = item.Fields
-	}
-	v := &verdict{ID: json.RawMessage("null"), Findings: []verdictFinding{}}
 	if id := root.Get("id"); id != nil {
-		if v.ID, err = id.JSON(); err != nil {
+		if row.id, err = id.JSON(); err != nil {
 			return nil, err
 		}
 	}
-	found := rules.Check(&analyzers.Catalog{Servers: []*analyzers.Server{server}}, selected)
-	for _, f := range found {
-		v.Findings = append(v.Findings, inField(f, fields))
+	if server := root.Get("server"); server.IsString() {
+		row.server = server.Text.Raw()
 	}
-	v.Severity = rules.Worst(found).String()
-	if explain {
-		_, signs := judge.New(judge.Default()).Definition(fields)
-		for _, s := range signs {
-			v.Weighing = append(v.Weighing, weight{s.Technique.ID, s.Weight, shown(analyzers.Untrusted(s.Field.Path)), shown(s.Evidence)})
+	if text := root.Get("text"); text.IsString() && root.Get("name") == nil {
+		row.text = text.Text
+		row.fields = []analyzers.Field{{Path: "text", Text: text.Text}}
+		return row, nil
+	}
+	item, ok := capture.NewItem("tool", analyzers.Captured, root)
+	if !ok {
+		return nil, errors.New("neither a tool's name nor a text")
+	}
+	item.Fields = slices.DeleteFunc(item.Fields, func(f analyzers.Field) bool { return f.Path == "id" || f.Path == "server" })
+	row.tool, row.fields = capture.NewTool(item, root), item.Fields
+	return row, nil
+}
+
+func (r *judged) names() []string {
+	var names []string
+	if r.tool != nil {
+		names = append(names, r.tool.Name.Raw())
+	}
+	for _, f := range r.fields {
+		if f.Key {
+			names = append(names, f.Text.Raw())
 		}
 	}
-	return v, nil
+	return names
+}
+
+// agent is a catalog of the rows: one client that knows all of their servers.
+func agent(rows []*judged) *analyzers.Catalog {
+	client := &analyzers.Client{Name: "judge", Source: rows[0].source}
+	named := map[string]*analyzers.Server{}
+	for _, row := range rows {
+		s := named[row.server]
+		if s == nil || row.tool == nil { // a text stands for itself
+			s = &analyzers.Server{Client: client, Span: row.source.Span(0, len(row.source.Bytes)), KeySpan: row.source.Span(0, 1)}
+			s.Name = analyzers.Text{Value: analyzers.Untrusted(row.server), Span: s.KeySpan}
+			s.ID = fmt.Sprintf("%s#%d", row.source.Path, len(client.Servers))
+			client.Servers = append(client.Servers, s)
+		}
+		if row.tool == nil {
+			s.Surface.Instructions = row.text
+			continue
+		}
+		named[row.server] = s
+		s.Surface.Tools = append(s.Surface.Tools, row.tool)
+	}
+	return &analyzers.Catalog{Clients: []*analyzers.Client{client}, Servers: client.Servers}
+}
+
+// judge prints a verdict for each of the rows, which are judged as one agent.
+func (j *judging) judge(rows []*judged) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	found := map[*analyzers.Source][]rules.Finding{}
+	for _, f := range rules.Check(agent(rows), j.selected) {
+		found[f.Span.Source] = append(found[f.Span.Source], f)
+	}
+	for _, row := range rows {
+		v := &verdict{ID: row.id, Findings: []verdictFinding{}, Severity: rules.Worst(found[row.source]).String()}
+		for _, f := range found[row.source] {
+			v.Findings = append(v.Findings, inField(f, row.fields))
+		}
+		if j.explain {
+			_, signs := judge.New(judge.Default()).Definition(row.names(), row.fields)
+			for _, s := range signs {
+				v.Weighing = append(v.Weighing, weight{s.Technique.ID, s.Weight, shown(analyzers.Untrusted(s.Field.Path)), shown(s.Evidence)})
+			}
+		}
+		if err := j.print(v); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // inField places a finding inside its decoded field: of those with its path,

@@ -40,11 +40,21 @@ var (
 	extern = flag.String("extern", "", "")
 	out    = flag.String("out", "", "")
 	norm   = flag.Float64("norm", 0.5, "")
+	nb     = flag.Float64("nb", 0, "")
+	idf    = flag.Bool("idf", false, "")
+	quick  = flag.Bool("quick", false, "")
+	real   = flag.String("real", "", "")
+	folds  = flag.Int("folds", 0, "")
+	nov    = flag.Bool("nov", false, "")
+	prune  = flag.Int("prune", 50, "")
 	show   = flag.Bool("show", false, "")
 )
 
 func main() {
 	flag.Parse()
+	if *quick {
+		*cv = true
+	}
 	samples := phrases()
 	v := newVocab()
 	for i := range samples {
@@ -70,8 +80,16 @@ func main() {
 	fmt.Println("features", len(v.names), "phrases", len(samples), "tune", len(tune), "test", len(test))
 	if *cv {
 		authors := map[string]bool{}
-		for _, s := range samples {
-			authors[s.author] = true
+		var allGood, allBad []float64
+		var caught [3]float64
+		var nbad, wrong float64
+		ngood := 0
+		for i := range samples {
+			if *folds > 0 {
+				
+				samples[i].author = fmt.Sprint((i/10) % *folds)
+			}
+			authors[samples[i].author] = true
 		}
 		for _, a := range slices.Sorted(maps.Keys(authors)) {
 			var train, held []sample
@@ -83,7 +101,48 @@ func main() {
 				}
 			}
 			m := fit(v, train, tune)
-			report("held "+a, m, held)
+			n := 0
+			for _, s := range held {
+				if s.bad {
+					n++
+				}
+			}
+			if n == 0 || n == len(held) {
+				continue
+			}
+			if *real != "" {
+				t := threshold(v, m)
+				for _, s := range held {
+					if s.bad {
+						nbad++
+						for i := range t {
+							if m.score(s.feats) > t[i] {
+								caught[i]++
+							}
+						}
+					} else if m.score(s.feats) > t[1] {
+						wrong++
+					}
+				}
+				ngood += len(held) - n
+			}
+			if !*quick {
+				report("held "+a, m, held)
+			}
+			for _, s := range held {
+				if s.bad {
+					allBad = append(allBad, m.score(s.feats))
+				} else {
+					allGood = append(allGood, m.score(s.feats))
+				}
+			}
+		}
+		curve("all held", allGood, allBad)
+		if *real != "" {
+			fmt.Printf("at real fp 0.5/1/2 %%: recall %.1f %.1f %.1f   twins wrong at 1%%: %.1f\n", 100*caught[0]/nbad, 100*caught[1]/nbad, 100*caught[2]/nbad, 100*wrong/float64(ngood))
+		}
+		if *quick {
+			return
 		}
 		m := fit(v, samples, nil)
 		reportItems("tune (not trained)", m, tune)
@@ -97,6 +156,9 @@ func main() {
 		for _, name := range strings.Split(*extern, ",") {
 			external(v, m, name)
 		}
+	}
+	if *nov {
+		noveltyReport(v, fit(v, samples, nil), append(slices.Clone(tune), test...))
 	}
 	if *out != "" {
 		write(v, m, *out)
@@ -226,14 +288,19 @@ func (v *vocab) feats(text string) []int32 {
 type model struct {
 	bias float64
 	w    []float64
+	r    []float64
 }
 
-func scale(n int) float64 { return 1 / math.Pow(math.Max(float64(n), 6), *norm) }
+func scale(n int) float64 { return judge.Scale(n) }
 
 func (m *model) score(f []int32) float64 {
 	s := 0.0
 	for _, i := range f {
-		s += m.w[i]
+		if m.r != nil {
+			s += m.w[i] * m.r[i]
+		} else {
+			s += m.w[i]
+		}
 	}
 	return m.bias + s*scale(len(f))
 }
@@ -303,8 +370,34 @@ func descend(v *vocab, rows []row) *model {
 		}
 	}
 	m := &model{w: make([]float64, len(v.names))}
+	ratio := make([]float64, len(v.names))
+	{
+		a, b := make([]float64, len(ratio)), make([]float64, len(ratio))
+		df := make([]float64, len(ratio))
+		for _, row := range rows {
+			for _, i := range row.f {
+				df[i]++
+				if row.y == 1 {
+					a[i] += row.c / pos
+				} else {
+					b[i] += row.c / neg
+				}
+			}
+		}
+		for i := range ratio {
+			ratio[i] = 1
+			if *nb > 0 {
+				lr := math.Abs(math.Log((a[i] + 1/(pos+neg)) / (b[i] + 1/(pos+neg))))
+				ratio[i] = (1 - *nb) + *nb*lr
+			}
+			if *idf {
+				ratio[i] *= math.Log(float64(len(rows))/(df[i]+1)) / 4
+			}
+		}
+	}
 	g := make([]float64, len(v.names))
 	gb := 0.0
+	m.r = ratio
 	rnd := rand.New(rand.NewPCG(1, 2))
 	order := make([]int, len(rows))
 	for i := range order {
@@ -326,7 +419,7 @@ func descend(v *vocab, rows []row) *model {
 			gb += d * d
 			m.bias -= *lr * d / math.Sqrt(gb+1e-8)
 			for _, i := range r.f {
-				gi := d*sc + *l2*m.w[i]
+				gi := d*sc*ratio[i] + *l2*m.w[i]
 				g[i] += gi * gi
 				m.w[i] -= *lr * gi / math.Sqrt(g[i]+1e-8)
 			}
@@ -443,4 +536,169 @@ func external(v *vocab, m *model, name string) {
 	}
 }
 
-func write(v *vocab, m *model, name string) {}
+func write(v *vocab, m *model, name string) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# learned by internal/train from fixtures/corpus: feature, weight in thousandths\nbias\t%d\n", int(math.Round(1000*m.bias)))
+	n := 0
+	for i, name := range v.names {
+		if w := int(math.Round(1000 * m.w[i])); w > *prune || w < -*prune {
+			fmt.Fprintf(&b, "%s\t%d\n", name, w)
+			n++
+		}
+	}
+	fmt.Println("written", n, b.Len())
+	if err := os.WriteFile(name, []byte(b.String()), 0o644); err != nil {
+		panic(err)
+	}
+}
+
+var realFeats [][][]int32
+
+func threshold(v *vocab, m *model) [3]float64 {
+	if realFeats == nil {
+		content, _ := os.ReadFile(*real)
+		n := 0
+		for line := range bytes.Lines(content) {
+			n++
+			if n%3 != 0 {
+				continue
+			}
+			var r struct {
+				Description string
+				InputSchema any
+			}
+			json.Unmarshal(line, &r)
+			w := windows(r.Description)
+			collect(r.InputSchema, &w)
+			var f [][]int32
+			for _, t := range w {
+				f = append(f, v.feats(t))
+			}
+			realFeats = append(realFeats, f)
+		}
+	}
+	var best []float64
+	for _, it := range realFeats {
+		b := math.Inf(-1)
+		for _, f := range it {
+			b = max(b, m.score(f))
+		}
+		best = append(best, b)
+	}
+	slices.Sort(best)
+	at := func(share float64) float64 { return best[int(float64(len(best)-1)*(1-share))] }
+	return [3]float64{at(0.005), at(0.01), at(0.02)}
+}
+
+func contentOf(text string) map[string]bool {
+	out := map[string]bool{}
+	judge.Features(text, func(n string) {
+		if n[0] == 'w' && !stopw[n[2:]] {
+			out[n[2:]] = true
+		}
+	})
+	return out
+}
+
+var stopw = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields("the a an of to in is are be as at by for from on it its this that these or and with was were if than then so has have had can will may one two which who what there here out up into over <num> <id> <url> not no you your us our we when all any each user tool") {
+		m[w] = true
+	}
+	return m
+}()
+
+// novelty of the best window against the rest of the definition.
+func novelty(v *vocab, m *model, name string, texts []string) (score, share float64, best string) {
+	score = math.Inf(-1)
+	where := -1
+	for i, t := range texts {
+		for _, w := range windows(t) {
+			if s := m.score(v.feats(w)); s > score {
+				score, best, where = s, w, i
+			}
+		}
+	}
+	rest := strings.ReplaceAll(name, "_", " ")
+	for i, t := range texts {
+		if i == where {
+			t = strings.Replace(t, best, " ", 1)
+		}
+		rest += "\n" + t
+	}
+	a, b := contentOf(best), contentOf(rest)
+	n := 0
+	for w := range a {
+		if b[w] {
+			n++
+		}
+	}
+	return score, float64(n) / float64(max(len(a), 1)), best
+}
+
+func strs(v any, into *[]string) {
+	switch v := v.(type) {
+	case string:
+		if len(v) >= 12 {
+			*into = append(*into, v)
+		}
+	case []any:
+		for _, e := range v {
+			strs(e, into)
+		}
+	case map[string]any:
+		for _, k := range slices.Sorted(maps.Keys(v)) {
+			strs(v[k], into)
+		}
+	}
+}
+
+func noveltyReport(v *vocab, m *model, test []*item) {
+	type point struct{ score, share float64 }
+	rows := map[string][]point{}
+	add := func(group, name string, texts []string) {
+		s, share, _ := novelty(v, m, name, texts)
+		rows[group] = append(rows[group], point{s, share})
+	}
+	for _, it := range test {
+		if it.Tool != nil {
+			var t []string
+			strs(it.Tool, &t)
+			add(it.Split+" "+it.Label, it.Tool.(map[string]any)["name"].(string), t)
+		}
+	}
+	for _, file := range []string{"benign-tools", "attack-tools"} {
+		content, _ := os.ReadFile("/work/shared/data/" + file + ".jsonl")
+		for line := range bytes.Lines(content) {
+			var r struct {
+				Name, Description string
+				InputSchema       any
+			}
+			json.Unmarshal(line, &r)
+			t := []string{r.Description}
+			strs(r.InputSchema, &t)
+			add(file, r.Name, t)
+		}
+	}
+	for _, k := range []float64{0, 1, 2, 3, 4, 6, 8} {
+		at := map[string][]float64{}
+		for g, ps := range rows {
+			for _, p := range ps {
+				at[g] = append(at[g], p.score-k*p.share)
+			}
+			slices.Sort(at[g])
+		}
+		real := at["benign-tools"]
+		fmt.Printf("k %.0f:", k)
+		for _, fp := range []float64{0.002, 0.005, 0.01, 0.02} {
+			t := real[int(float64(len(real)-1)*(1-fp))]
+			fmt.Printf("  fp %.1f%%@%.1f", 100*fp, t)
+			for _, g := range slices.Sorted(maps.Keys(at)) {
+				if g != "benign-tools" {
+					fmt.Printf(" %.1f", 100*float64(len(at[g])-sort(at[g], t))/float64(len(at[g])))
+				}
+			}
+		}
+		fmt.Println()
+	}
+}

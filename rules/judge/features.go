@@ -12,12 +12,16 @@ import (
 //
 //	w forward        a word
 //	b forward~copy   two words, one behind the other
-//	f forward        the first word
+//	l forward~copy   two words, a few others between them
+//	f forwards       the first word, with its ending
 //	c send           a concept
 //	p dialogue~send  two concepts of one clause, in the order of the lexicon
 //
 // Numbers, addresses, paths and identifiers are words of their own: <num>,
 // <url>, <mail>, <path>, <id>.
+
+// reach is how many words back a word may belong to another.
+const reach = 8
 
 // stem is a word as the model knows it: a part of the reader's letters.
 type stem struct{ start, end int32 }
@@ -26,6 +30,7 @@ type stem struct{ start, end int32 }
 type stems struct {
 	letters []byte
 	words   []stem
+	first   string // the first word with its ending
 }
 
 func (s *stems) at(i int) []byte { return s.letters[s.words[i].start:s.words[i].end] }
@@ -38,7 +43,7 @@ func (s *stems) add(word string) {
 
 // read takes the words of a lower-cased clause.
 func (s *stems) read(low string) {
-	s.letters, s.words = s.letters[:0], s.words[:0]
+	s.letters, s.words, s.first = s.letters[:0], s.words[:0], ""
 	for i := 0; i < len(low); {
 		c := low[i]
 		switch {
@@ -97,6 +102,9 @@ done:
 	case digits:
 		s.add("<num>")
 	default:
+		if len(s.words) == 0 {
+			s.first = word
+		}
 		s.word(word)
 	}
 	return max(end, i+1)
@@ -205,10 +213,13 @@ func Features(text string, visit func(name string)) {
 		s.read(low)
 		for i := range s.words {
 			visit("w " + string(s.at(i)))
-			if i == 0 {
-				visit("f " + string(s.at(i)))
-			} else {
+			if i == 0 && s.first != "" {
+				visit("f " + s.first)
+			} else if i > 0 {
 				visit("b " + string(s.at(i-1)) + "~" + string(s.at(i)))
+			}
+			for k := max(0, i-reach); k < i-1; k++ {
+				visit("l " + string(s.at(k)) + "~" + string(s.at(i)))
 			}
 		}
 		hits = words.find(low, hits[:0])

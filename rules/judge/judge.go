@@ -105,9 +105,29 @@ const mentionedAtMost = 0.9
 // weighs.
 const quoteFactor = 0.3
 
-// Text returns the signs of a text, the strongest of each technique, in the
-// order of the techniques.
+// Text returns the signs of a text that stands alone, the strongest of each
+// technique, in the order of the techniques.
 func (j *Judge) Text(text string) []Sign {
+	signs, windows := j.read(text)
+	if len(windows) > 0 {
+		p := j.purpose(nil, []string{text})
+		best := Sign{}
+		for _, w := range windows {
+			w.text = text[w.start:w.end]
+			if s := j.strange(w, p); s.Weight > best.Weight {
+				best = s
+			}
+		}
+		if best.Weight > 0 {
+			signs = append(signs, best)
+		}
+	}
+	return signs
+}
+
+// read returns the signs of a text, and the clauses that look most like an
+// order against the user: whether they are depends on what the rest is about.
+func (j *Judge) read(text string) ([]Sign, []window) {
 	low := lower(text)
 	m := j.scratch.Get().(*scratch)
 	defer j.scratch.Put(m)
@@ -116,8 +136,9 @@ func (j *Judge) Text(text string) []Sign {
 	m.next()
 	clauses := 0
 	forbidden := false // by the heading of the section
-	previous, recent := set{}, [window]set{}
+	previous, recent := set{}, [memory]set{}
 	from := 0 // of the clause before
+	var windows []window
 	for start := 0; start < len(text); {
 		end := clauseEnd(text, start)
 		next := end
@@ -164,16 +185,14 @@ func (j *Judge) Text(text string) []Sign {
 			}
 		}
 		if j.model != nil {
-			alone, both := j.model.scores(m.reader)
-			begin, score := start, alone
-			if clauses > 0 && both > alone {
-				begin, score = from, both
+			w := window{end: end, start: start, mentioned: factor < 1 || forbids}
+			both := 0.0
+			if w.score, both = j.model.scores(m.reader); clauses > 0 && both > w.score {
+				w.start, w.score = from, both
 			}
-			if weight := learnedWeight(score); weight > 0 {
-				add(j.learned, weight, begin, false)
-			}
+			windows = keep(windows, w)
 		}
-		recent[clauses%window] = here
+		recent[clauses%memory] = here
 		clauses++
 		previous, from = here, start
 		start = next
@@ -189,7 +208,7 @@ func (j *Judge) Text(text string) []Sign {
 			out = append(out, s)
 		}
 	}
-	return out
+	return out, windows
 }
 
 // shortestClause is the length below which a clause says nothing.
@@ -334,8 +353,8 @@ var (
 	concrete = mustSet("credential-file", "shell", "substitution", "retired", "rigged", "also") // what makes even a defensive sentence an order
 )
 
-// window is how many clauses back a text is still about the same thing.
-const window = 6
+// memory is how many clauses back a text is still about the same thing.
+const memory = 6
 
 // imperative reports whether a clause begins with an action, behind the mark of
 // a list and words of politeness or order: "3. Send ...", "Then upload ...".

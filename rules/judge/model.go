@@ -21,7 +21,7 @@ type model struct {
 	words   map[string]int32 // known stems
 	weights []float32        // by feature
 	word    []int32          // by stem: the feature "w", -1 without
-	first   []int32          // by stem: the feature "f"
+	first   map[string]int32 // by word: the feature "f"
 	pair    map[uint64]int32 // of stems: the feature "b"
 	concept [maxConcepts]int32
 	both    [maxConcepts][maxConcepts]int32
@@ -38,7 +38,7 @@ var defaultModel = sync.OnceValue(func() *model {
 // parseModel reads a model: a line a feature, its name and its weight in
 // thousandths with a tab between them. The line "bias" is the weight of nothing.
 func parseModel(content string) (*model, error) {
-	m := &model{words: map[string]int32{}, pair: map[uint64]int32{}}
+	m := &model{words: map[string]int32{}, first: map[string]int32{}, pair: map[uint64]int32{}}
 	for i := range m.concept {
 		m.concept[i] = -1
 		for k := range m.both {
@@ -76,7 +76,7 @@ func (m *model) add(name string, feature int32) error {
 	case kind == "w":
 		m.word[m.stem(rest)] = feature
 	case kind == "f":
-		m.first[m.stem(rest)] = feature
+		m.first[rest] = feature
 	case kind == "b" && two:
 		m.pair[uint64(m.stem(one))<<32|uint64(m.stem(other))] = feature
 	case kind == "c":
@@ -106,7 +106,7 @@ func (m *model) stem(word string) int32 {
 	if !ok {
 		id = int32(len(m.words))
 		m.words[word] = id
-		m.word, m.first = append(m.word, -1), append(m.first, -1)
+		m.word = append(m.word, -1)
 	}
 	return id
 }
@@ -147,6 +147,11 @@ func (r *reader) learn(m *model, low string, concepts set) {
 	r.sum, r.count = 0, 0
 	r.together, r.counted = r.before, r.countBefore
 	r.read(low)
+	if r.first != "" {
+		if f, ok := m.first[r.first]; ok {
+			r.see(m, f)
+		}
+	}
 	last := int32(-1)
 	for i := range r.words {
 		id, ok := m.words[string(r.at(i))]
@@ -155,9 +160,7 @@ func (r *reader) learn(m *model, low string, concepts set) {
 			continue
 		}
 		r.see(m, m.word[id])
-		if i == 0 {
-			r.see(m, m.first[id])
-		} else if last >= 0 {
+		if last >= 0 {
 			if f, ok := m.pair[uint64(last)<<32|uint64(id)]; ok {
 				r.see(m, f)
 			}
@@ -202,13 +205,10 @@ const fewest = 6
 
 // Scale is what the sum of the weights of n features is multiplied with: a long
 // clause is not worse than a short one.
-func Scale(n int) float64 { return 1 / math.Sqrt(float64(max(n, fewest))) }
+func Scale(n int) float64 { return 1 / math.Sqrt(math.Sqrt(float64(max(n, fewest)))) }
 
 // scores is the logarithm of the odds that the clause is an order against the
 // user's interest: alone, and together with the one before.
 func (m *model) scores(r *reader) (alone, both float64) {
 	return m.bias + r.sum*Scale(r.count), m.bias + r.together*Scale(r.counted)
 }
-
-// learnedWeight is the weight of a sign by its score.
-func learnedWeight(score float64) float64 { return min(max(score, 0), highAt) }

@@ -34,6 +34,7 @@ func Rules(techniques []*Technique) []*rules.Rule {
 type definition struct {
 	server *analyzers.Server
 	owner  *analyzers.Item
+	names  []string // its own and those of its parameters
 	fields []analyzers.Field
 }
 
@@ -50,7 +51,7 @@ func (j *Judge) catalog(c *analyzers.Catalog) map[*Technique][]rules.Finding {
 	found := map[*Technique][]rules.Finding{}
 	for _, s := range c.Servers {
 		for _, d := range definitions(s) {
-			level, signs := j.Definition(d.fields)
+			level, signs := j.Definition(d.names, d.fields)
 			for _, s := range signs {
 				if f, ok := finding(d, level, s); ok {
 					found[s.Technique] = append(found[s.Technique], f)
@@ -67,8 +68,14 @@ func definitions(s *analyzers.Server) []*definition {
 	s.Surface.Fields(func(owner *analyzers.Item, f analyzers.Field) {
 		if len(out) == 0 || out[len(out)-1].owner != owner || owner == nil {
 			out = append(out, &definition{server: s, owner: owner})
+			if owner != nil {
+				out[len(out)-1].names = []string{owner.Name.Raw()}
+			}
 		}
-		if d := out[len(out)-1]; !f.Key {
+		d := out[len(out)-1]
+		if f.Key {
+			d.names = append(d.names, f.Text.Raw())
+		} else {
 			d.fields = append(d.fields, f)
 		}
 	})
@@ -84,27 +91,54 @@ const longest = 64 << 10
 
 // Definition judges the fields of one definition together: the strongest sign
 // of each technique counts, wherever it stands. The signs come strongest first.
-func (j *Judge) Definition(fields []analyzers.Field) (rules.Severity, []FieldSign) {
-	best := map[*Technique]FieldSign{}
-	for _, f := range fields {
+// Names are what the definition and its parameters are called.
+func (j *Judge) Definition(names []string, fields []analyzers.Field) (rules.Severity, []FieldSign) {
+	best := make([]FieldSign, len(j.techniques))
+	type strange struct {
+		window
+		field int
+		view  *text.View
+	}
+	var suspects []strange
+	add := func(s Sign, field int, view *text.View) {
+		i := slices.Index(j.techniques, s.Technique)
+		if s.Weight > best[i].Weight {
+			evidence := analyzers.Untrusted(view.Text[s.Start:s.End])
+			s.Start, s.End = view.Map.Range(s.Start, s.End)
+			best[i] = FieldSign{s, fields[field], evidence}
+		}
+	}
+	for i, f := range fields {
 		raw := f.Text.Raw()
 		if len(raw) < shortest {
 			continue
 		}
 		for _, view := range readings(raw[:min(len(raw), longest)]) {
-			for _, s := range j.Text(view.Text) {
-				if s.Weight > best[s.Technique].Weight {
-					evidence := analyzers.Untrusted(view.Text[s.Start:s.End])
-					s.Start, s.End = view.Map.Range(s.Start, s.End)
-					best[s.Technique] = FieldSign{s, f, evidence}
-				}
+			signs, windows := j.read(view.Text)
+			for _, s := range signs {
+				add(s, i, &view)
 			}
+			for _, w := range windows {
+				w.text = view.Text[w.start:w.end]
+				suspects = append(suspects, strange{w, i, &view})
+			}
+		}
+	}
+	if len(suspects) > 0 {
+		slices.SortStableFunc(suspects, func(a, b strange) int { return cmp.Compare(b.score, a.score) })
+		texts := make([]string, len(fields))
+		for i, f := range fields {
+			texts[i] = f.Text.Raw()[:min(len(f.Text.Raw()), longest)]
+		}
+		p := j.purpose(names, texts)
+		for _, s := range suspects[:min(len(suspects), mostWindows)] {
+			add(j.strange(s.window, p), s.field, s.view)
 		}
 	}
 	var signs []FieldSign
 	var plain []Sign
-	for _, t := range j.techniques {
-		if s, ok := best[t]; ok {
+	for _, s := range best {
+		if s.Weight > 0 {
 			signs, plain = append(signs, s), append(plain, s.Sign)
 		}
 	}

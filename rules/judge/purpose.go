@@ -1,0 +1,141 @@
+package judge
+
+import "slices"
+
+// window is a clause, or two in a row, as the model sees it.
+type window struct {
+	start, end int
+	score      float64 // logarithm of the odds
+	mentioned  bool    // warned of, quoted or forbidden
+	text       string
+}
+
+// The windows that are looked at twice.
+const (
+	suspicious  = 1.0 // the score from which on a window is one
+	mostWindows = 8   // of a text
+)
+
+// keep adds a window to those of a text, the most suspicious first.
+func keep(windows []window, w window) []window {
+	if w.score < suspicious {
+		return windows
+	}
+	i, _ := slices.BinarySearchFunc(windows, w, func(a, b window) int {
+		if a.score >= b.score {
+			return -1
+		}
+		return 1
+	})
+	if windows = slices.Insert(windows, i, w); len(windows) > mostWindows {
+		windows = windows[:mostWindows]
+	}
+	return windows
+}
+
+// purpose is what a definition is about: the words of its names and of the
+// clauses that look harmless. What speaks of other things has no part in it.
+type purpose map[string]bool
+
+func (j *Judge) purpose(names, texts []string) purpose {
+	p := purpose{}
+	r := newReader(j.model)
+	add := func() {
+		for i := range r.words {
+			p[string(r.at(i))] = true
+		}
+	}
+	for _, name := range names {
+		r.read(spaced(name))
+		add()
+	}
+	var hits []hit
+	for _, text := range texts {
+		r.next()
+		for _, clause := range Clauses(text) {
+			low := lower(clause)
+			hits = words.find(low, hits[:0])
+			here := formOf(clause, low, hits)
+			for _, h := range hits {
+				here.add(h.class)
+			}
+			r.learn(j.model, low, here)
+			if alone, _ := j.model.scores(r); alone < suspicious {
+				add()
+			}
+		}
+	}
+	return p
+}
+
+// share is how much of a text is about the purpose: of its words that are
+// about anything, those which the purpose has too.
+func (p purpose) share(text string) float64 {
+	var s stems
+	s.read(lower(text))
+	seen := map[string]bool{}
+	n := 0
+	for i := range s.words {
+		w := string(s.at(i))
+		if about[w] || seen[w] {
+			continue
+		}
+		seen[w] = true
+		if p[w] {
+			n++
+		}
+	}
+	return float64(n) / float64(max(len(seen), 1))
+}
+
+// strange turns a window into a sign by how far it is from the purpose.
+func (j *Judge) strange(w window, p purpose) Sign {
+	weight := learnedWeight(w.score - strangeness*p.share(w.text))
+	if w.mentioned {
+		weight *= quoteFactor
+	}
+	return Sign{j.techniques[j.learned], weight, w.start, w.end, w.mentioned}
+}
+
+// strangeness is what a window loses that speaks of nothing but the purpose, and
+// learnedAt the score left over from which on it is a sign of medium level.
+// Measured on descriptions of real tools: docs/benchmarks.md.
+const (
+	strangeness = 4.0
+	learnedAt   = 2.2
+	learnedUp   = 0.85 // weight by score
+)
+
+func learnedWeight(score float64) float64 {
+	return min(max(mediumAt+(score-learnedAt)*learnedUp, 0), highAt+1)
+}
+
+// spaced is a name with its words apart: read_file, readFile.
+func spaced(name string) string {
+	b := make([]byte, 0, len(name)+8)
+	for i := range len(name) {
+		c := name[i]
+		if c >= 'A' && c <= 'Z' {
+			if i > 0 && name[i-1] >= 'a' && name[i-1] <= 'z' {
+				b = append(b, ' ')
+			}
+			c |= 0x20
+		}
+		if c == '_' || c == '-' || c == '.' || c == '/' {
+			c = ' '
+		}
+		b = append(b, c)
+	}
+	return string(b)
+}
+
+// about are the words that are about nothing.
+var about = func() map[string]bool {
+	var s stems
+	s.read("the a an of to in is are be as at by for from on it its this that these or and with was were if than then so has have had can will may one two which who what there here out up into over not no you your us our we when all any each user tool 1 a_b http://x")
+	m := map[string]bool{}
+	for i := range s.words {
+		m[string(s.at(i))] = true
+	}
+	return m
+}()
