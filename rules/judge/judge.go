@@ -18,6 +18,7 @@ import (
 // Judge holds techniques. It is immutable and safe for concurrent use.
 type Judge struct {
 	techniques []*Technique
+	words      *lexicon
 	byConcept  [maxConcepts][]rule // conditions by a concept that they need
 	counted    []rule              // those over a whole text
 	learned    int                 // the technique that the model speaks for, -1 without one
@@ -31,10 +32,10 @@ type rule struct {
 	*condition
 }
 
-// New returns a judge of the given techniques.
-func New(techniques []*Technique) *Judge {
-	j := &Judge{techniques: techniques, learned: -1}
-	for i, t := range techniques {
+// New returns a judge of a pack's techniques.
+func New(pack *Pack) *Judge {
+	j := &Judge{techniques: pack.Techniques, words: pack.words, learned: -1}
+	for i, t := range j.techniques {
 		for k := range t.when {
 			c := &t.when[k]
 			if c.times > 0 {
@@ -47,7 +48,7 @@ func New(techniques []*Technique) *Judge {
 			j.learned, j.model = i, defaultModel()
 		}
 	}
-	j.scratch.New = func() any { return &scratch{best: make([]Sign, len(j.techniques)), reader: newReader(j.model)} }
+	j.scratch.New = func() any { return &scratch{best: make([]Sign, len(pack.Techniques)), reader: newReader(j.model)} }
 	return j
 }
 
@@ -148,7 +149,7 @@ func (j *Judge) read(text string) ([]Sign, []window) {
 			start = next
 			continue
 		}
-		m.hits = words.find(lowered, m.hits[:0])
+		m.hits = j.words.find(lowered, m.hits[:0])
 		here, outside, quotes := m.concepts(clause, lowered)
 		if j.model != nil {
 			m.learn(j.model, lowered, here)
@@ -221,7 +222,7 @@ func (m *scratch) concepts(clause, low string) (here, outside set, defends bool)
 	for _, h := range m.hits {
 		here.add(h.class)
 		quoted := nested && inside(m.hits, h)
-		if !quoted || h.class >= firstPattern {
+		if !quoted || h.class >= firstPattern && h.class < headlineClass {
 			outside.add(h.class)
 		}
 		if !quoted {

@@ -1,42 +1,26 @@
 package judge
 
 import (
-	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
 // TestTechniques holds every technique to its own examples.
 func TestTechniques(t *testing.T) {
-	j := New(Default())
-	if len(Default()) < 10 {
-		t.Fatalf("only %d techniques", len(Default()))
+	if n := len(Default().Techniques); n < 10 {
+		t.Fatalf("only %d techniques", n)
 	}
-	for _, technique := range Default() {
-		shows := func(text string) bool {
-			return slices.ContainsFunc(j.Text(text), func(s Sign) bool { return s.Technique == technique && s.Weight >= weakest })
-		}
-		for _, text := range technique.Fires {
-			if signs := j.Text(text); Level(signs) < rules.Medium || !shows(text) {
-				t.Errorf("%s: %q is %s: %s", technique.ID, text, Level(signs), list(signs))
-			}
-		}
-		for _, text := range technique.Silent {
-			if signs := j.Text(text); Level(signs) > 0 {
-				t.Errorf("%s: %q is %s: %s", technique.ID, text, Level(signs), list(signs))
-			}
+	for _, technique := range Default().Techniques {
+		if len(technique.Covers) == 0 {
+			t.Errorf("%s covers no row", technique.ID)
 		}
 	}
-}
-
-func list(signs []Sign) string {
-	var b strings.Builder
-	for _, s := range signs {
-		b.WriteString(s.Technique.ID + " ")
+	for _, failure := range Default().Test() {
+		t.Error(failure)
 	}
-	return b.String()
 }
 
 // What a tool is warned of, forbids or finds is not what it orders.
@@ -58,7 +42,7 @@ func TestRole(t *testing.T) {
 }
 
 func TestLexicon(t *testing.T) {
-	if n := len(words.names); n > maxConcepts {
+	if n := len(words.names); n > ownConcepts {
 		t.Errorf("%d concepts do not fit a set", n)
 	}
 	seen := map[string]bool{}
@@ -81,25 +65,65 @@ func TestLexicon(t *testing.T) {
 	}
 }
 
-func TestParseTechniqueErrors(t *testing.T) {
+func TestPackErrors(t *testing.T) {
 	for content, want := range map[string]string{
 		"id: x":                            "a technique needs",
-		"color: red":                       `unknown key "color"`,
+		"color: red":                       `x.yaml:1:8: unknown key "color"`,
 		"when: [{weight: 1, all: [x]}]":    `no concept "x"`,
 		"when: [{all: [must]}]":            "needs a weight",
+		"when: [{weight: 1}]":              "needs all, sequence or times",
 		"when: [{weight: a}]":              "must be a number",
 		"when: [{weight: 1, any: [must]}]": "list of lists",
 		"confidence: sure":                 "unknown confidence",
 		"a: [":                             "x.yaml:",
+		"concepts: {must: [ought]}":        `"must" is the program's own`,
+		"concepts: {x: [Ought]}":           "in lower case",
+		"concepts: {x: []}":                "no words",
 	} {
-		if _, err := ParseTechnique("x.yaml", []byte(content)); err == nil || !strings.Contains(err.Error(), want) {
+		_, err := Default().With(fstest.MapFS{"x.yaml": {Data: []byte(content)}})
+		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", content, err, want)
 		}
+	}
+	if _, err := Default().With(fstest.MapFS{}); err == nil {
+		t.Error("an empty folder is a pack")
+	}
+}
+
+const packed = `id: house-codename
+title: Tool text names a project that is not public
+finds: x
+why: x
+fix: x
+allow: x
+concepts: {codename: [blue heron, "petrel*"]}
+when: [{weight: 3, all: [codename], any: [[send, tell]]}]
+fires: [Tell the caller how far Petrels is.]
+silent: [Counts petrels., Tell the caller the time.]
+`
+
+func TestPack(t *testing.T) {
+	p, err := Default().With(fstest.MapFS{"x.yaml": {Data: []byte(packed)}, "README.md": {Data: []byte("not a technique")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := p.Test(); len(got) > 0 {
+		t.Error(got)
+	}
+	again, err := Default().With(fstest.MapFS{"x.yaml": {Data: []byte(strings.Replace(packed, "Counts petrels.", "Send petrels.", 1))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := again.Test(); len(got) != 1 || !strings.Contains(got[0], "Send petrels.") {
+		t.Error(got)
+	}
+	if _, err := p.With(fstest.MapFS{"y.yaml": {Data: []byte(strings.Replace(packed, "codename:", "codename2:", 1))}}); err == nil {
+		t.Error("the same id twice")
 	}
 }
 
 func FuzzText(f *testing.F) {
-	for _, t := range Default() {
+	for _, t := range Default().Techniques {
 		for _, text := range t.Fires {
 			f.Add(text)
 		}

@@ -3,6 +3,7 @@ package judge
 import (
 	_ "embed"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,16 +18,22 @@ var lexiconText string
 type class uint8
 
 // set is a set of classes.
-type set [2]uint64
+type set [3]uint64
 
-// maxConcepts is how many a set has room for.
-const maxConcepts = 128
+// maxConcepts is how many a set has room for, ownConcepts how many of these the
+// program's own lexicon may take; the rest are for packs of users.
+const (
+	maxConcepts = 192
+	ownConcepts = 128
+)
 
 func (s *set) add(c class)     { s[c>>6] |= 1 << (c & 63) }
-func (s *set) join(o set)      { s[0] |= o[0]; s[1] |= o[1] }
+func (s *set) join(o set)      { s[0] |= o[0]; s[1] |= o[1]; s[2] |= o[2] }
 func (s set) has(c class) bool { return s[c>>6]>>(c&63)&1 != 0 }
-func (s set) all(o set) bool   { return s[0]&o[0] == o[0] && s[1]&o[1] == o[1] }
-func (s set) any(o set) bool   { return s[0]&o[0]|s[1]&o[1] != 0 }
+func (s set) all(o set) bool {
+	return s[0]&o[0] == o[0] && s[1]&o[1] == o[1] && s[2]&o[2] == o[2]
+}
+func (s set) any(o set) bool { return s[0]&o[0]|s[1]&o[1]|s[2]&o[2] != 0 }
 
 // patterns are the concepts that no list of words can hold. They run where one
 // of their marks begins a word of the lower-cased text; a mark of one byte may
@@ -69,11 +76,13 @@ var headline = regexp.MustCompile(`(?:^|[\n.!?] *|\[)([A-Z][A-Z -]{5,50})(?:\([^
 
 // lexicon is the words of all concepts.
 type lexicon struct {
-	names []string
-	terms []term // by pattern of find
-	scan  *text.Automaton
+	names    []string
+	literals []text.Pattern
+	terms    []term // by literal
+	scan     *text.Automaton
 }
 
+// term is what a literal of the automaton stands for.
 type term struct {
 	class class
 	mark  bool // only says that a pattern may match
@@ -87,24 +96,13 @@ var words = parseLexicon(lexiconText)
 
 func parseLexicon(content string) *lexicon {
 	l := &lexicon{}
-	var literals []text.Pattern
-	add := func(word string, stem bool, t term) {
-		literals = append(literals, text.Pattern{Text: word, WordStart: letter(word[0]), WordEnd: !stem && letter(word[len(word)-1])})
-		l.terms = append(l.terms, t)
-	}
 	for line := range strings.Lines(content) {
 		line = strings.TrimSpace(line)
 		if line == "" || line[0] == '#' {
 			continue
 		}
 		name, list, _ := strings.Cut(line, ":")
-		c := class(len(l.names))
-		l.names = append(l.names, name)
-		for w := range strings.SplitSeq(list, "|") {
-			if w, stem := strings.CutSuffix(strings.TrimSpace(w), "*"); w != "" {
-				add(w, stem, term{class: c})
-			}
-		}
+		l.concept(name, strings.Split(list, "|"))
 	}
 	firstPattern = class(len(l.names))
 	for _, p := range patterns {
@@ -112,16 +110,52 @@ func parseLexicon(content string) *lexicon {
 		l.names = append(l.names, p.name)
 		for _, m := range p.marks {
 			if len(m) > 1 {
-				add(m, true, term{class: c, mark: true})
+				l.literal(m, true, term{class: c, mark: true})
 			}
 		}
 	}
 	l.names = append(l.names, "headline", "imperative") // found by judge itself
 	var err error
-	if l.scan, err = text.NewAutomaton(literals); err != nil {
+	if l.scan, err = text.NewAutomaton(l.literals); err != nil {
 		panic(err) // our own words
 	}
 	return l
+}
+
+// concept adds a concept with its words; a star ends a stem.
+func (l *lexicon) concept(name string, list []string) {
+	c := class(len(l.names))
+	l.names = append(l.names, name)
+	for _, w := range list {
+		if w, stem := strings.CutSuffix(strings.TrimSpace(w), "*"); w != "" {
+			l.literal(w, stem, term{class: c})
+		}
+	}
+}
+
+func (l *lexicon) literal(word string, stem bool, t term) {
+	l.literals = append(l.literals, text.Pattern{Text: word, WordStart: letter(word[0]), WordEnd: !stem && letter(word[len(word)-1])})
+	l.terms = append(l.terms, t)
+}
+
+// with is the lexicon and more concepts, in the order of their names.
+func (l *lexicon) with(concepts map[string][]string) (*lexicon, error) {
+	if len(concepts) == 0 {
+		return l, nil
+	}
+	more := &lexicon{names: slices.Clone(l.names), literals: slices.Clone(l.literals), terms: slices.Clone(l.terms)}
+	for _, name := range slices.Sorted(maps.Keys(concepts)) {
+		if slices.Contains(l.names, name) {
+			return nil, fmt.Errorf("the concept %q is the program's own; choose another name", name)
+		}
+		if len(more.names) == maxConcepts {
+			return nil, fmt.Errorf("more than %d concepts", maxConcepts-len(l.names))
+		}
+		more.concept(name, concepts[name])
+	}
+	var err error
+	more.scan, err = text.NewAutomaton(more.literals)
+	return more, err
 }
 
 // class returns a concept by its name.

@@ -23,8 +23,8 @@ type model struct {
 	word    []int32          // by stem: the feature "w", -1 without
 	first   map[string]int32 // by word: the feature "f"
 	pair    map[uint64]int32 // of stems: the feature "b"
-	concept [maxConcepts]int32
-	both    [maxConcepts][maxConcepts]int32
+	concept [ownConcepts]int32
+	both    [ownConcepts][ownConcepts]int32
 }
 
 var defaultModel = sync.OnceValue(func() *model {
@@ -167,7 +167,7 @@ func (r *reader) learn(m *model, low string, concepts set) {
 		}
 		last = id
 	}
-	for word, set := range concepts {
+	for word, set := range concepts[:ownConcepts/64] {
 		for ; set != 0; set &= set - 1 {
 			a := word<<6 + bits.TrailingZeros64(set)
 			r.see(m, m.concept[a])
@@ -176,7 +176,7 @@ func (r *reader) learn(m *model, low string, concepts set) {
 			if word == 1 {
 				rest[0] = 0
 			}
-			for word, set := range rest {
+			for word, set := range rest[:ownConcepts/64] {
 				for ; set != 0; set &= set - 1 {
 					r.see(m, m.both[a][word<<6+bits.TrailingZeros64(set)])
 				}

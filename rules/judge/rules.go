@@ -11,11 +11,11 @@ import (
 	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
-// Rules returns each technique as a rule over captured surfaces.
-func Rules(techniques []*Technique) []*rules.Rule {
-	j := New(techniques)
+// Rules returns each technique of a pack as a rule over what servers say.
+func Rules(pack *Pack) []*rules.Rule {
+	j := New(pack)
 	var out []*rules.Rule
-	for _, t := range techniques {
+	for _, t := range pack.Techniques {
 		out = append(out, &rules.Rule{
 			ID: t.ID, Title: t.Title, Severity: rules.High, Confidence: t.Confidence, CWE: t.CWE, Covers: t.Covers, Page: t.Page,
 			Check: func(pass *rules.Pass) {

@@ -4,6 +4,8 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -47,42 +49,99 @@ type condition struct {
 
 const defaultGap = 48 // bytes
 
-// Default returns every technique of the program, sorted by id.
-var Default = sync.OnceValue(func() []*Technique {
-	all, err := techniques()
+// Pack is techniques with the words that they speak in.
+type Pack struct {
+	Techniques []*Technique
+	words      *lexicon
+}
+
+// Default is the program's own techniques, sorted by id.
+var Default = sync.OnceValue(func() *Pack {
+	own, err := fs.Sub(techniqueFiles, "techniques")
+	if err != nil {
+		panic(err)
+	}
+	p, err := (&Pack{words: words}).With(own)
 	if err != nil {
 		panic(err) // a file of our own is broken; a test reads them all
 	}
-	return all
+	return p
 })
 
-func techniques() ([]*Technique, error) {
-	names, err := fs.Glob(techniqueFiles, "techniques/*.yaml")
+// MaxPack bounds the files of a pack.
+const MaxPack = 500
+
+// With returns the pack and the techniques of a folder's .yaml files. The form
+// of a file is docs/techniques.md and docs/schema/technique.v1.schema.json.
+// Errors name the file and the place.
+func (p *Pack) With(folder fs.FS) (*Pack, error) {
+	names, err := fs.Glob(folder, "*.yaml")
 	if err != nil {
 		return nil, err
 	}
-	var all []*Technique
-	for _, name := range names {
-		content, err := techniqueFiles.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		t, err := ParseTechnique(name, content)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, t)
+	if len(names) == 0 || len(names) > MaxPack {
+		return nil, fmt.Errorf("%d .yaml files; a pack has 1 to %d", len(names), MaxPack)
 	}
-	return all, nil
+	roots := make([]*tree.Node, len(names))
+	concepts := map[string][]string{}
+	for i, name := range names {
+		content, err := fs.ReadFile(folder, name)
+		if err != nil {
+			return nil, err
+		}
+		if roots[i], err = tree.Parse(&analyzers.Source{Path: name, Bytes: content}, tree.YAML); err != nil {
+			return nil, fmt.Errorf("%s:%w", name, err)
+		}
+		if err := readConcepts(name, roots[i].Get("concepts"), concepts); err != nil {
+			return nil, err
+		}
+	}
+	out := &Pack{Techniques: slices.Clone(p.Techniques)}
+	if out.words, err = p.words.with(concepts); err != nil {
+		return nil, err
+	}
+	for i, name := range names {
+		t, err := out.technique(name, roots[i])
+		if err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(out.Techniques, func(other *Technique) bool { return other.ID == t.ID }) {
+			return nil, wrong(name, roots[i].Get("id"), "there is a technique %q already", t.ID)
+		}
+		out.Techniques = append(out.Techniques, t)
+	}
+	slices.SortFunc(out.Techniques, func(a, b *Technique) int { return strings.Compare(a.ID, b.ID) })
+	return out, nil
 }
 
-// ParseTechnique reads a technique. Unknown keys and concepts are errors with
-// their place.
-func ParseTechnique(name string, content []byte) (*Technique, error) {
-	root, err := tree.Parse(&analyzers.Source{Path: name, Bytes: content}, tree.YAML)
-	if err != nil {
-		return nil, fmt.Errorf("%s:%w", name, err)
+// readConcepts adds the concepts of a file: a map from a name to words.
+func readConcepts(file string, n *tree.Node, into map[string][]string) error {
+	if n == nil {
+		return nil
 	}
+	for _, c := range n.Children {
+		name := c.Key.Raw()
+		if into[name] != nil {
+			return wrong(file, c, "the concept %q is defined twice", name)
+		}
+		for _, w := range texts(c) {
+			if text := strings.TrimSuffix(w, "*"); len(text) < 2 || text != lower(text) {
+				return wrong(file, c, "a word has two letters or more, in lower case: %q", w)
+			}
+			into[name] = append(into[name], w)
+		}
+		if len(into[name]) == 0 {
+			return wrong(file, c, "the concept %q has no words", name)
+		}
+	}
+	return nil
+}
+
+// idForm is that of every rule: it reads well after "allow".
+var idForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)+$`)
+
+// technique reads one file. Unknown keys and concepts are errors.
+func (p *Pack) technique(name string, root *tree.Node) (*Technique, error) {
 	t := &Technique{Confidence: rules.Likely}
 	page := map[string]string{}
 	for _, n := range root.Children {
@@ -110,13 +169,14 @@ func ParseTechnique(name string, content []byte) (*Technique, error) {
 			t.Negative = n.Text.Raw() == "true"
 		case "learned":
 			t.learned = n.Text.Raw() == "true"
+		case "concepts": // read before
 		case "fires":
 			t.Fires = texts(n)
 		case "silent":
 			t.Silent = texts(n)
 		case "when":
 			for _, item := range n.Children {
-				c, cerr := parseCondition(name, item)
+				c, cerr := p.condition(name, item)
 				if cerr != nil {
 					return nil, cerr
 				}
@@ -129,14 +189,17 @@ func ParseTechnique(name string, content []byte) (*Technique, error) {
 			return nil, err
 		}
 	}
-	if t.ID == "" || t.Title == "" || len(t.when) == 0 && !t.learned || len(t.Covers) == 0 || len(t.Fires) == 0 || len(t.Silent) == 0 || len(page) != 4 {
-		return nil, wrong(name, root, "a technique needs id, title, covers, when, fires, silent, finds, why, fix and allow")
+	if t.ID == "" || t.Title == "" || len(t.when) == 0 && !t.learned || len(t.Fires) == 0 || len(t.Silent) == 0 || len(page) != 4 {
+		return nil, wrong(name, root, "a technique needs id, title, when, fires, silent, finds, why, fix and allow")
+	}
+	if !idForm.MatchString(t.ID) {
+		return nil, wrong(name, root.Get("id"), "an id is two words or more in lower case with hyphens between: %q", t.ID)
 	}
 	t.Page = fmt.Sprintf("## What it finds\n%s\n\n## Why it matters\n%s\n\n## Fix\n%s\n\n## When to allow it\n%s\n", page["finds"], page["why"], page["fix"], page["allow"])
 	return t, nil
 }
 
-func parseCondition(name string, n *tree.Node) (c condition, err error) {
+func (p *Pack) condition(name string, n *tree.Node) (c condition, err error) {
 	c.gap = defaultGap
 	for _, m := range n.Children {
 		switch m.Key.Raw() {
@@ -145,18 +208,18 @@ func parseCondition(name string, n *tree.Node) (c condition, err error) {
 				return c, wrong(name, m, "weight must be a number")
 			}
 		case "all":
-			c.all, err = words.set(texts(m))
+			c.all, err = p.words.set(texts(m))
 		case "none":
-			c.none, err = words.set(texts(m))
+			c.none, err = p.words.set(texts(m))
 		case "previous":
-			c.previous, err = words.set(texts(m))
+			c.previous, err = p.words.set(texts(m))
 		case "any":
-			c.any, err = groups(m)
+			c.any, err = p.groups(m)
 		case "around":
-			c.around, err = groups(m)
+			c.around, err = p.groups(m)
 		case "sequence":
 			for _, item := range texts(m) {
-				k, kerr := words.class(item)
+				k, kerr := p.words.class(item)
 				if kerr != nil {
 					return c, wrong(name, m, "%s", kerr)
 				}
@@ -165,7 +228,7 @@ func parseCondition(name string, n *tree.Node) (c condition, err error) {
 		case "gap":
 			c.gap, err = strconv.Atoi(m.Text.Raw())
 		case "counted":
-			c.counted, err = words.class(m.Str())
+			c.counted, err = p.words.class(m.Str())
 		case "times":
 			c.times, err = strconv.Atoi(m.Text.Raw())
 		default:
@@ -185,13 +248,13 @@ func parseCondition(name string, n *tree.Node) (c condition, err error) {
 }
 
 // groups reads a list of lists: one of each must be there.
-func groups(n *tree.Node) ([]set, error) {
+func (p *Pack) groups(n *tree.Node) ([]set, error) {
 	var out []set
 	for _, item := range n.Children {
 		if !item.IsArray() {
 			return nil, fmt.Errorf("%s is a list of lists: one of each must be there", n.Key)
 		}
-		group, err := words.set(texts(item))
+		group, err := p.words.set(texts(item))
 		if err != nil {
 			return nil, err
 		}
