@@ -7,9 +7,12 @@ import "encoding/json"
 type Catalog struct {
 	Clients []*Client
 	Servers []*Server
-	Secrets []Secret
-	Gaps    []Gap
-	Stats   Stats
+
+	// Documents is the text that models read beside the surfaces of servers.
+	Documents []*Document
+	Secrets   []Secret
+	Gaps      []Gap
+	Stats     Stats
 }
 
 // Exposure says how live the place of a fact is.
@@ -236,6 +239,28 @@ type Field struct {
 	Path string
 	Key  bool
 	Text Text
+}
+
+// Document is text that a model reads and that is no definition of a surface: a
+// file that an agent loads by itself, or one message of saved traffic.
+type Document struct {
+	// Kind is what the text is to its reader.
+	//
+	// Files: "agent-rules" (AGENTS.md and its kin), "skill" (SKILL.md),
+	// "skill-reference" (other text in a skill's folder), "command", "subagent".
+	//
+	// Messages: "result" (tools/call), "prompt" (prompts/get), "resource"
+	// (resources/read), "completion", "error", "progress", "log",
+	// "elicitation", "sampling".
+	Kind     string
+	Client   string  // the row of package agentdoc's table; "" for messages
+	Name     Text    // as the file or the request says it; without a Span where only the path tells
+	Source   *Source // the file
+	Server   *Server // who sent the message; nil for files
+	Exposure Exposure
+	Fields   []Field   // of a file: the strings of its front matter and then "body"
+	Settings []Setting // the front matter's scalars; lists of tools are taken apart
+	Span     Span      // the file, or the message
 }
 
 // Unresolved is a field that could not be read without running the server.

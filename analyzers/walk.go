@@ -241,7 +241,9 @@ func (w *walk) batch(ctx context.Context, files []wanted, parts []*Catalog) {
 	group.Wait()
 }
 
-func (c *Catalog) holds() bool { return len(c.Clients)+len(c.Servers)+len(c.Secrets) > 0 }
+func (c *Catalog) holds() bool {
+	return len(c.Clients)+len(c.Servers)+len(c.Documents)+len(c.Secrets) > 0
+}
 
 // facts is about how many values the catalog holds, each of which may cost a
 // finding and a line of the report.
@@ -253,6 +255,9 @@ func (c *Catalog) facts() int {
 	for _, s := range c.Servers {
 		n += 4 + len(s.Args) + len(s.Env) + len(s.Headers) + len(s.Settings) + len(s.Remotes)
 		s.Surface.Fields(func(*Item, Field) { n++ })
+	}
+	for _, d := range c.Documents {
+		n += 1 + len(d.Fields) + len(d.Settings)
 	}
 	return n
 }

@@ -3,10 +3,17 @@
 // plain {"tools": [...], "instructions": "", "serverInfo": {}}, a bare list of
 // definitions, JSON-RPC responses, lists of pages, and maps from a server's
 // name to any of these.
+//
+// It also reads saved traffic: JSON-RPC messages in a list, one a line (JSON
+// Lines, logs of clients), each alone or in an envelope such as {"direction":
+// "", "message": {}} or {"request": {}, "response": {}}. What a model or a
+// person reads of them (results, prompts, resources, errors, progress, log
+// entries, elicitation, sampling, completions) becomes Documents.
 package capture
 
 import (
 	"bytes"
+	"fmt"
 	"path"
 	"strings"
 
@@ -21,7 +28,8 @@ func Analyzer() analyzers.Analyzer {
 	return analyzers.Analyzer{
 		Name: "capture",
 		Match: func(p string) analyzers.Match {
-			if path.Ext(p) == ".json" {
+			switch path.Ext(p) {
+			case ".json", ".jsonl", ".ndjson", ".log":
 				return analyzers.Candidate
 			}
 			return analyzers.Ignored
@@ -39,23 +47,36 @@ func sniff(content []byte) bool {
 			return true
 		}
 	}
-	return bytes.Contains(content, []byte(`"inputSchema"`))
+	return bytes.Contains(content, []byte(`"inputSchema"`)) || bytes.Contains(content, []byte(`"tools/call"`)) || framed(content)
 }
 
 func analyze(file analyzers.File, into *analyzers.Catalog) error {
+	r := &reader{file: file, servers: map[string]*analyzers.Server{}}
+	base, _, _ := strings.Cut(path.Base(file.Path), ".")
+	stem := analyzers.Text{Value: analyzers.Untrusted(base)}
 	root, err := tree.Parse(file.Source, tree.JSONC)
-	if err != nil {
-		if bytes.Contains(file.Bytes, []byte(`"inputSchema"`)) {
+	var messages []envelope
+	var bad *analyzers.ParseError
+	switch {
+	case err == nil:
+		messages = envelopes(root, analyzers.Text{}, 0, nil)
+	case framed(file.Bytes):
+		messages, bad = r.lines()
+	}
+	docs, limited, traffic := r.readTraffic(messages, stem)
+	if err != nil && !traffic {
+		if path.Ext(file.Path) == ".json" && bytes.Contains(file.Bytes, []byte(`"inputSchema"`)) {
 			return err
 		}
 		return analyzers.ErrForeign
 	}
-	r := &reader{file: file, servers: map[string]*analyzers.Server{}}
-	stem, _, _ := strings.Cut(path.Base(file.Path), ".")
-	r.node(root, analyzers.Text{Value: analyzers.Untrusted(stem)}, 0)
-	if len(r.order) == 0 {
+	if !traffic || ownSurface(root) {
+		r.node(root, stem, 0)
+	}
+	if len(r.order) == 0 && !traffic {
 		return analyzers.ErrForeign
 	}
+	into.Documents = append(into.Documents, docs...)
 	for _, s := range r.order {
 		into.Servers = append(into.Servers, s)
 		s.Surface.Fields(func(_ *analyzers.Item, f analyzers.Field) {
@@ -65,7 +86,34 @@ func analyze(file analyzers.File, into *analyzers.Catalog) error {
 			}
 		})
 	}
+	for _, d := range docs {
+		for _, f := range d.Fields {
+			for _, found := range secret.InText("text", f.Path, f.Text) {
+				found.Server, found.Exposure = d.Server, d.Exposure
+				into.Secrets = append(into.Secrets, found)
+			}
+		}
+	}
+	if limited {
+		return &analyzers.ParseError{Kind: "limit", Reason: fmt.Sprintf("the messages hold more than %d values; the rest is not judged", maxFields)}
+	}
+	if bad != nil {
+		return bad
+	}
 	return nil
+}
+
+// ownSurface reports whether a file that holds messages is a capture beside.
+func ownSurface(root *tree.Node) bool {
+	if isMessage(root) {
+		return false
+	}
+	for _, key := range surfaces {
+		if list := root.Get(key); list.IsArray() && definitions(list) {
+			return true
+		}
+	}
+	return false
 }
 
 // maxNesting bounds how deep an envelope may hide a surface: map of servers,
@@ -76,6 +124,9 @@ type reader struct {
 	file    analyzers.File
 	servers map[string]*analyzers.Server
 	order   []*analyzers.Server
+	// once holds the definitions of saved traffic, where clients ask again and
+	// again; nil keeps all.
+	once map[string]bool
 }
 
 // node reads whatever n is, on behalf of the server called name.
@@ -160,7 +211,7 @@ func (r *reader) server(name analyzers.Text, n *tree.Node) *analyzers.Server {
 func (r *reader) items(s *analyzers.Server, kind string, list *tree.Node) {
 	for _, n := range list.Children {
 		item, ok := NewItem(kind, analyzers.Captured, n)
-		if !ok {
+		if !ok || r.repeated(s, item) {
 			continue
 		}
 		switch kind {
@@ -174,6 +225,19 @@ func (r *reader) items(s *analyzers.Server, kind string, list *tree.Node) {
 			s.Surface.Templates = append(s.Surface.Templates, item)
 		}
 	}
+}
+
+// repeated reports whether the same definition was there before.
+func (r *reader) repeated(s *analyzers.Server, item *analyzers.Item) bool {
+	if r.once == nil {
+		return false
+	}
+	key := item.Kind + "\x00" + s.Name.Raw() + "\x00" + string(item.Definition)
+	if r.once[key] {
+		return true
+	}
+	r.once[key] = true
+	return false
 }
 
 // NewItem reads a definition of a surface from its JSON form. It is false for

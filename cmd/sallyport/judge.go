@@ -18,7 +18,6 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers/secret"
 	"github.com/sallyport-mcp/sallyport/analyzers/tree"
 	"github.com/sallyport-mcp/sallyport/rules"
-	"github.com/sallyport-mcp/sallyport/rules/catalog"
 	"github.com/sallyport-mcp/sallyport/rules/judge"
 )
 
@@ -43,10 +42,17 @@ type verdictFinding struct {
 
 // weight is one sign of --explain.
 type weight struct {
-	RuleID   string  `json:"ruleId"`
-	Weight   float64 `json:"weight"`
-	Field    string  `json:"field"`
-	Evidence string  `json:"evidence"`
+	RuleID    string    `json:"ruleId"`
+	Weight    float64   `json:"weight"`
+	Mentioned bool      `json:"mentioned"` // quoted, warned of or forbidden: it weighs little
+	Field     string    `json:"field"`
+	Evidence  string    `json:"evidence"`
+	Because   []because `json:"because,omitempty"` // of the learned model, what decided
+}
+
+type because struct {
+	Feature string  `json:"feature"`
+	Weight  float64 `json:"weight"`
 }
 
 // maxLine bounds one definition.
@@ -66,6 +72,7 @@ Lines are judged one by one; with --together they are the tools of one agent, wh
 other servers. The exit code is 0 whatever is found, 2 for input that cannot be used.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "explain", Usage: "show what was weighed, also where it came to nothing"},
+			rulesFlag,
 			&cli.BoolFlag{Name: "together", Usage: "judge all lines as the tools of one agent"},
 		},
 		Action: func(c *cli.Context) error {
@@ -82,10 +89,17 @@ other servers. The exit code is 0 whatever is found, 2 for input that cannot be 
 				defer f.Close()
 				in = f
 			}
+			all, pack, err := ruleSet(c)
+			if err != nil {
+				return err
+			}
 			out := bufio.NewWriter(p.stdout)
 			enc := json.NewEncoder(out)
 			enc.SetEscapeHTML(false)
-			j := judging{selected: textRules(), explain: c.Bool("explain"), print: func(v *verdict) error { return enc.Encode(v) }}
+			j := judging{selected: textRules(all), print: func(v *verdict) error { return enc.Encode(v) }}
+			if c.Bool("explain") {
+				j.explain = judge.New(pack)
+			}
 			return errors.Join(j.lines(in, name, c.Bool("together")), out.Flush())
 		},
 	}
@@ -94,7 +108,7 @@ other servers. The exit code is 0 whatever is found, 2 for input that cannot be 
 // judging is one run of the command.
 type judging struct {
 	selected []*rules.Rule
-	explain  bool
+	explain  *judge.Judge // nil unless asked for
 	print    func(*verdict) error
 }
 
@@ -129,12 +143,12 @@ func (j *judging) lines(in io.Reader, name string, together bool) error {
 	return j.judge(held)
 }
 
-// textRules are the rules on what a model reads.
-func textRules() []*rules.Rule {
+// textRules are the rules on what a model reads, those of users included.
+func textRules(all []*rules.Rule) []*rules.Rule {
 	var out []*rules.Rule
-	for _, r := range catalog.All() {
+	for _, r := range all {
 		switch r.Family() {
-		case "dsc", "uni", "shd", "sch":
+		case "", "dsc", "uni", "shd", "sch":
 			if r.ID != "hidden-characters" { // it judges configurations
 				out = append(out, r)
 			}
@@ -181,6 +195,14 @@ func readRow(path string, line []byte) (*judged, error) {
 	return row, nil
 }
 
+// role is that in which the rules judge the row, too.
+func (r *judged) role() judge.Role {
+	if r.tool == nil {
+		return judge.InText
+	}
+	return judge.InDefinition
+}
+
 func (r *judged) names() []string {
 	var names []string
 	if r.tool != nil {
@@ -198,22 +220,23 @@ func (r *judged) names() []string {
 func agent(rows []*judged) *analyzers.Catalog {
 	client := &analyzers.Client{Name: "judge", Source: rows[0].source}
 	named := map[string]*analyzers.Server{}
+	var texts []*analyzers.Document
 	for _, row := range rows {
+		if row.tool == nil { // a text stands for itself
+			texts = append(texts, &analyzers.Document{Kind: "text", Source: row.source, Fields: row.fields, Span: row.text.Span})
+			continue
+		}
 		s := named[row.server]
-		if s == nil || row.tool == nil { // a text stands for itself
+		if s == nil {
 			s = &analyzers.Server{Client: client, Span: row.source.Span(0, len(row.source.Bytes)), KeySpan: row.source.Span(0, 1)}
 			s.Name = analyzers.Text{Value: analyzers.Untrusted(row.server), Span: s.KeySpan}
 			s.ID = fmt.Sprintf("%s#%d", row.source.Path, len(client.Servers))
 			client.Servers = append(client.Servers, s)
 		}
-		if row.tool == nil {
-			s.Surface.Instructions = row.text
-			continue
-		}
 		named[row.server] = s
 		s.Surface.Tools = append(s.Surface.Tools, row.tool)
 	}
-	return &analyzers.Catalog{Clients: []*analyzers.Client{client}, Servers: client.Servers}
+	return &analyzers.Catalog{Clients: []*analyzers.Client{client}, Servers: client.Servers, Documents: texts}
 }
 
 // judge prints a verdict for each of the rows, which are judged as one agent.
@@ -230,10 +253,14 @@ func (j *judging) judge(rows []*judged) error {
 		for _, f := range found[row.source] {
 			v.Findings = append(v.Findings, inField(f, row.fields))
 		}
-		if j.explain {
-			_, signs := judge.New(judge.Default()).Definition(row.names(), row.fields)
+		if j.explain != nil {
+			_, signs := j.explain.Definition(row.role(), row.names(), row.fields)
 			for _, s := range signs {
-				v.Weighing = append(v.Weighing, weight{s.Technique.ID, s.Weight, shown(analyzers.Untrusted(s.Field.Path)), shown(s.Evidence)})
+				w := weight{RuleID: s.Technique.ID, Weight: s.Weight, Mentioned: s.Mentioned, Field: shown(analyzers.Untrusted(s.Field.Path)), Evidence: shown(s.Evidence)}
+				for _, f := range j.explain.Because(row.role(), s) {
+					w.Because = append(w.Because, because{shown(analyzers.Untrusted(f.Feature)), f.Weight})
+				}
+				v.Weighing = append(v.Weighing, w)
 			}
 		}
 		if err := j.print(v); err != nil {

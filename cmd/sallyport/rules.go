@@ -3,12 +3,15 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/catalog"
+	"github.com/sallyport-mcp/sallyport/rules/judge"
 )
 
 // ruleLine is a rule as `rules --format json` prints it.
@@ -24,12 +27,23 @@ type ruleLine struct {
 
 func rulesCommand(p *program) *cli.Command {
 	return &cli.Command{
-		Name:  "rules",
-		Usage: "list the rules",
-		Flags: []cli.Flag{&cli.StringFlag{Name: "format", Usage: "text or json", Value: "text"}},
+		Name:      "rules",
+		Usage:     "list the rules; rules test DIR tries a folder of techniques",
+		ArgsUsage: "[test DIR]",
+		Flags:     []cli.Flag{&cli.StringFlag{Name: "format", Usage: "text or json", Value: "text"}, rulesFlag},
 		Action: func(c *cli.Context) error {
+			switch args := c.Args().Slice(); {
+			case len(args) == 2 && args[0] == "test":
+				return p.testPack(args[1])
+			case len(args) > 0:
+				return usage("sallyport rules test DIR", "rules does not know %q", args[0])
+			}
+			all, _, err := ruleSet(c)
+			if err != nil {
+				return err
+			}
 			lines := []ruleLine{}
-			for _, r := range catalog.All() {
+			for _, r := range all {
 				lines = append(lines, ruleLine{r.ID, r.Title, r.Family(), r.Severity.String(), r.Confidence.String(),
 					append([]int{}, r.CWE...), append([]string{}, r.Covers...)})
 			}
@@ -51,20 +65,62 @@ func rulesCommand(p *program) *cli.Command {
 	}
 }
 
+// rulesFlag adds a user's techniques to the rules of a command.
+var rulesFlag = &cli.StringFlag{Name: "rules", Usage: "add the techniques of `DIR` (docs/techniques.md)"}
+
+// ruleSet is every rule, with those of --rules.
+func ruleSet(c *cli.Context) ([]*rules.Rule, *judge.Pack, error) {
+	dir := c.String(rulesFlag.Name)
+	if dir == "" {
+		return catalog.All(), judge.Default(), nil
+	}
+	pack, err := judge.Default().With(os.DirFS(dir))
+	if err != nil {
+		return nil, nil, usage("the form of a technique is in docs/techniques.md", "%s: %s", dir, err)
+	}
+	all, err := catalog.With(pack)
+	if err != nil {
+		return nil, nil, usage("sallyport rules lists the ids that are taken", "%s: %s", dir, err)
+	}
+	return all, pack, nil
+}
+
+// testPack holds the techniques of a folder to their own examples.
+func (p *program) testPack(dir string) error {
+	pack, err := judge.Default().With(os.DirFS(dir))
+	if err != nil {
+		return usage("the form is in docs/techniques.md", "%s: %s", dir, err)
+	}
+	failed := pack.Test()
+	for _, f := range failed {
+		fmt.Fprintln(p.stdout, oneLine(f))
+	}
+	if len(failed) > 0 {
+		return &failure{code: exitFindings}
+	}
+	_, err = fmt.Fprintf(p.stdout, "ok: %d techniques hold what their examples promise\n", len(pack.Techniques)-len(judge.Default().Techniques))
+	return err
+}
+
 func explainCommand(p *program) *cli.Command {
 	return &cli.Command{
 		Name:      "explain",
 		Usage:     "say what a rule finds, why it matters and how to settle it",
 		ArgsUsage: "ID",
+		Flags:     []cli.Flag{rulesFlag},
 		Action: func(c *cli.Context) error {
+			all, _, err := ruleSet(c)
+			if err != nil {
+				return err
+			}
 			id := c.Args().First()
 			if id == "" || c.NArg() > 1 {
 				return usage("sallyport rules lists them", "explain needs one rule's id")
 			}
-			r := catalog.Find(id)
+			r := catalog.FindIn(all, id)
 			if r == nil {
 				var close []string
-				for _, r := range catalog.All() {
+				for _, r := range all {
 					if strings.Contains(r.ID, id) || strings.HasPrefix(id, r.ID) {
 						close = append(close, r.ID)
 					}
@@ -74,7 +130,7 @@ func explainCommand(p *program) *cli.Command {
 				}
 				return usage("sallyport rules lists them", "unknown rule %q", id)
 			}
-			_, err := fmt.Fprintf(p.stdout, "%s: %s\nseverity %s, confidence %s, covers %s\n\n%s", r.ID, r.Title, r.Severity, r.Confidence, strings.Join(r.Covers, ", "), r.Page)
+			_, err = fmt.Fprintf(p.stdout, "%s: %s\nseverity %s, confidence %s, covers %s\n\n%s", r.ID, r.Title, r.Severity, r.Confidence, strings.Join(r.Covers, ", "), r.Page)
 			return err
 		},
 	}

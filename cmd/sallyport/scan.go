@@ -38,6 +38,7 @@ The default is the current directory. Nothing of a target is executed and no con
 			&cli.BoolFlag{Name: "fail-on-gap", Usage: "exit 3 for everything that was not read, notes included"},
 			&cli.StringSliceFlag{Name: "only", Usage: "run only the rule `ID`; repeatable"},
 			&cli.StringSliceFlag{Name: "skip", Usage: "do not run the rule `ID`; repeatable"},
+			rulesFlag,
 			&cli.StringFlag{Name: "config", Usage: "settings and suppressions from `FILE` (default: sallyport.yaml in the current directory)"},
 			&cli.StringFlag{Name: "baseline", Usage: "findings listed in `FILE` do not count"},
 			&cli.StringFlag{Name: "write-baseline", Usage: "write the findings of this scan to `FILE` as a baseline"},
@@ -189,7 +190,11 @@ func (p *program) settings(c *cli.Context) (*settings, error) {
 		}
 		s.failOn = level
 	}
-	if s.selected, s.skipped, err = choose(c.StringSlice("only"), slices.Concat(c.StringSlice("skip"), file.Skip)); err != nil {
+	all, _, err := ruleSet(c)
+	if err != nil {
+		return nil, err
+	}
+	if s.selected, s.skipped, err = choose(all, c.StringSlice("only"), slices.Concat(c.StringSlice("skip"), file.Skip)); err != nil {
 		return nil, err
 	}
 	baseline := c.String("baseline")
@@ -202,7 +207,7 @@ func (p *program) settings(c *cli.Context) (*settings, error) {
 		}
 	}
 	for _, f := range file.Suppress {
-		if catalog.Find(f.Rule) == nil {
+		if catalog.FindIn(all, f.Rule) == nil {
 			return nil, usage("sallyport rules lists them", "%s suppresses the unknown rule %q", s.file, f.Rule)
 		}
 	}
@@ -254,14 +259,14 @@ func formatNames() string {
 	return strings.Join(names, ", ")
 }
 
-// choose applies --only and --skip to the catalog of rules.
-func choose(only, skip []string) (selected []*rules.Rule, skipped []report.Skipped, err error) {
+// choose applies --only and --skip to the rules.
+func choose(all []*rules.Rule, only, skip []string) (selected []*rules.Rule, skipped []report.Skipped, err error) {
 	for _, id := range slices.Concat(only, skip) {
-		if catalog.Find(id) == nil {
+		if catalog.FindIn(all, id) == nil {
 			return nil, nil, usage("sallyport rules lists them", "unknown rule %q", id)
 		}
 	}
-	for _, r := range catalog.All() {
+	for _, r := range all {
 		switch {
 		case slices.Contains(skip, r.ID):
 			skipped = append(skipped, report.Skipped{RuleID: r.ID, Reason: "skipped by request"})

@@ -2,6 +2,7 @@ package agt
 
 import (
 	_ "embed"
+	"fmt"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -100,6 +101,35 @@ func checkPermissionBypass(pass *rules.Pass) {
 			f.Severity = rules.Low
 			pass.Report(f)
 		}
+	}
+	for _, doc := range pass.Catalog.Documents {
+		documentBypass(pass, doc)
+	}
+}
+
+// documentBypass judges the tools that a skill or a command allows while it is
+// in use. It speaks once a document: of the widest entry.
+func documentBypass(pass *rules.Pass, doc *analyzers.Document) {
+	if doc.Kind != "skill" && doc.Kind != "command" {
+		return // what "tools" means elsewhere: which there are, not which may run
+	}
+	var worst rules.Finding
+	for _, s := range doc.Settings {
+		if !strings.HasPrefix(s.Path, "allowed-tools[") && !strings.HasPrefix(s.Path, "allowed_tools[") && !strings.HasPrefix(s.Path, "allowedTools[") {
+			continue
+		}
+		level, means := allowance(s.Value.Raw())
+		if level <= worst.Severity {
+			continue
+		}
+		if means == "" {
+			means = "an interpreter, which runs any code that it is given,"
+		}
+		worst = rules.Finding{Severity: level, Exposure: doc.Exposure, Subject: s.Value.Raw(), Span: s.Value.Span}
+		worst.Message = fmt.Sprintf("%s %q lets the client run %s without asking: %q. Allow single commands or tools.", doc.Kind, doc.Name, means, s.Value)
+	}
+	if worst.Severity > 0 {
+		pass.Report(worst)
 	}
 }
 

@@ -5,6 +5,7 @@
 package catalog
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -14,19 +15,36 @@ import (
 	"github.com/sallyport-mcp/sallyport/rules/cfg"
 	"github.com/sallyport-mcp/sallyport/rules/cov"
 	"github.com/sallyport-mcp/sallyport/rules/dsc"
+	"github.com/sallyport-mcp/sallyport/rules/flw"
 	"github.com/sallyport-mcp/sallyport/rules/img"
 	"github.com/sallyport-mcp/sallyport/rules/judge"
 	"github.com/sallyport-mcp/sallyport/rules/pkg"
+	"github.com/sallyport-mcp/sallyport/rules/sch"
 	"github.com/sallyport-mcp/sallyport/rules/sec"
+	"github.com/sallyport-mcp/sallyport/rules/shd"
 	"github.com/sallyport-mcp/sallyport/rules/trn"
+	"github.com/sallyport-mcp/sallyport/rules/uni"
 )
 
 // all is every rule, the techniques of tool text included.
-var all = sync.OnceValue(func() []*rules.Rule {
-	all := slices.Concat(written, judge.Rules(judge.Default()))
+var all = sync.OnceValue(func() []*rules.Rule { return with(judge.Default()) })
+
+func with(pack *judge.Pack) []*rules.Rule {
+	all := slices.Concat(written, judge.Rules(pack))
 	slices.SortFunc(all, func(a, b *rules.Rule) int { return strings.Compare(a.ID, b.ID) })
 	return all
-})
+}
+
+// With returns every rule with the techniques of a pack that holds more than
+// the program's own, sorted by id.
+func With(pack *judge.Pack) ([]*rules.Rule, error) {
+	for _, t := range pack.Techniques {
+		if r := Find(t.ID); r != nil && !slices.ContainsFunc(judge.Default().Techniques, func(o *judge.Technique) bool { return o.ID == t.ID }) {
+			return nil, fmt.Errorf("there is a rule %q already; choose another id", t.ID)
+		}
+	}
+	return with(pack), nil
+}
 
 // written is every rule with code of its own, grouped by family. `make rule`
 // adds lines.
@@ -77,6 +95,11 @@ var written = []*rules.Rule{
 	&trn.RequestCollector,
 	&trn.WildcardBind,
 	&trn.WildcardOrigin,
+	&flw.LethalTrifecta,
+	&flw.PaymentTool,
+	&flw.PrivateDataExit,
+	&flw.SeveralToxicFlows,
+	&flw.UntrustedToAction,
 	&img.AddedCapability,
 	&img.ContainerAsRoot,
 	&img.DockerSocketMount,
@@ -87,16 +110,48 @@ var written = []*rules.Rule{
 	&pkg.LookalikePackage,
 	&pkg.UnscopedTwin,
 	&pkg.VulnerableMCPPackage,
+	&dsc.AnnotationContradiction,
 	&dsc.InvisibleText,
 	&dsc.OversizedText,
+	&dsc.PurposeMismatch,
+	&sch.CredentialParameter,
+	&sch.DataSinkParameter,
+	&sch.ExfiltrationParameter,
+	&sch.FreeFormInput,
+	&sch.HiddenTool,
+	&sch.MissingDescription,
+	&sch.PromptPassthrough,
+	&sch.RemoteSchema,
+	&sch.SteeringDefault,
+	&sch.UnconstrainedInput,
+	&shd.ConfusableToolName,
+	&shd.ForeignToolReference,
+	&shd.HostToolName,
+	&shd.ImpersonatedTool,
+	&shd.MisleadingServerName,
+	&shd.OddToolName,
+	&shd.RenamedTool,
+	&shd.SharedToolName,
+	&uni.BrokenCharacters,
+	&uni.ConfusableHostInText,
+	&uni.DisguisedWords,
+	&uni.EncodedText,
+	&uni.LayeredEncoding,
+	&uni.MixedScriptName,
+	&uni.PushedOutText,
+	&uni.StackedMarks,
+	&uni.UnstableName,
 }
 
 // All returns every rule, sorted by id.
 func All() []*rules.Rule { return slices.Clone(all()) }
 
 // Find returns the rule with an id, nil when there is none.
-func Find(id string) *rules.Rule {
-	for _, r := range all() {
+func Find(id string) *rules.Rule { return FindIn(all(), id) }
+
+// FindIn returns the rule of a list with an id, nil when there is none.
+func FindIn(list []*rules.Rule, id string) *rules.Rule {
+	for _, r := range list {
 		if r.ID == id {
 			return r
 		}

@@ -70,3 +70,40 @@ func FuzzJudge(f *testing.F) {
 		}
 	})
 }
+
+// TestDocuments: text beside the surfaces of servers. What a server only
+// passes on weighs less, unless the characters spell something.
+func TestDocuments(t *testing.T) {
+	long := strings.Repeat("Be kind. ", 9000)
+	for _, test := range []struct {
+		kind, text      string
+		hidden, tooLong rules.Severity
+	}{
+		{"agent-rules", "Be kind.", 0, 0},
+		{"agent-rules", "<!-- a\u202eb -->", rules.High, 0},
+		{"skill", long, 0, rules.Medium},
+		{"skill-reference", long, 0, rules.Low},
+		{"result", long, 0, 0},
+		{"result", strings.Repeat("a\u200b", 9), rules.Medium, 0},
+		{"log", "\x1b[31m", rules.Low, 0},
+		{"result", "\U000e0068\U000e0069", rules.High, 0},
+		{"elicitation", strings.Repeat("a\u200b", 9), rules.High, 0},
+		{"sampling", long, 0, rules.Medium},
+	} {
+		src := &analyzers.Source{Path: "a", Bytes: []byte(test.text)}
+		doc := &analyzers.Document{Kind: test.kind, Exposure: analyzers.Project, Fields: []analyzers.Field{
+			{Path: "body", Text: analyzers.Text{Value: analyzers.Untrusted(test.text), Span: src.Span(0, len(test.text))}},
+		}}
+		for rule, want := range map[*rules.Rule]rules.Severity{&InvisibleText: test.hidden, &OversizedText: test.tooLong} {
+			found := rules.Check(&analyzers.Catalog{Documents: []*analyzers.Document{doc}}, []*rules.Rule{rule})
+			if got := rules.Worst(found); got != want {
+				t.Errorf("%s %.20q: %s is %v, want %v", test.kind, test.text, rule.ID, got, want)
+			}
+			for _, f := range found {
+				if f.Server != "" || f.Exposure != analyzers.Project || f.Span.Source != src || !strings.Contains(f.Message, "body of "+strings.ReplaceAll(test.kind, "-", " ")) {
+					t.Errorf("%s: %+v", test.kind, f)
+				}
+			}
+		}
+	}
+}

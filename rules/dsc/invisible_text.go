@@ -35,6 +35,9 @@ func checkInvisibleText(pass *rules.Pass) {
 			}
 			f := t.finding(r.start, r.end, "%s holds %s. Remove them, and ask how they came there.", t.where(), what)
 			f.Severity = r.severity
+			if t.data() && r.hidden == "" {
+				f.Severity = max(f.Severity-1, rules.Info) // web pages and terminals are full of them
+			}
 			pass.Report(f)
 		}
 	})

@@ -12,16 +12,12 @@ import (
 //
 //	w forward        a word
 //	b forward~copy   two words, one behind the other
-//	l forward~copy   two words, a few others between them
 //	f forwards       the first word, with its ending
 //	c send           a concept
 //	p dialogue~send  two concepts of one clause, in the order of the lexicon
 //
 // Numbers, addresses, paths and identifiers are words of their own: <num>,
 // <url>, <mail>, <path>, <id>.
-
-// reach is how many words back a word may belong to another.
-const reach = 8
 
 // stem is a word as the model knows it: a part of the reader's letters.
 type stem struct{ start, end int32 }
@@ -217,9 +213,6 @@ func Features(text string, visit func(name string)) {
 				visit("f " + s.first)
 			} else if i > 0 {
 				visit("b " + string(s.at(i-1)) + "~" + string(s.at(i)))
-			}
-			for k := max(0, i-reach); k < i-1; k++ {
-				visit("l " + string(s.at(k)) + "~" + string(s.at(i)))
 			}
 		}
 		hits = words.find(low, hits[:0])

@@ -108,10 +108,10 @@ const quoteFactor = 0.3
 
 // Text returns the signs of a text that stands alone, the strongest of each
 // technique, in the order of the techniques.
-func (j *Judge) Text(text string) []Sign {
-	signs, windows := j.read(text)
+func (j *Judge) Text(role Role, text string) []Sign {
+	signs, windows := j.read(role, text)
 	if len(windows) > 0 {
-		p := j.purpose(nil, []string{text})
+		p := j.purpose(role, nil, []string{text})
 		best := Sign{}
 		for _, w := range windows {
 			w.text = text[w.start:w.end]
@@ -128,13 +128,13 @@ func (j *Judge) Text(text string) []Sign {
 
 // read returns the signs of a text, and the clauses that look most like an
 // order against the user: whether they are depends on what the rest is about.
-func (j *Judge) read(text string) ([]Sign, []window) {
+func (j *Judge) read(role Role, text string) ([]Sign, []window) {
 	low := lower(text)
 	m := j.scratch.Get().(*scratch)
 	defer j.scratch.Put(m)
 	clear(m.best)
 	clear(m.total[:])
-	m.next()
+	m.next(role)
 	clauses := 0
 	forbidden := false // by the heading of the section
 	previous, recent := set{}, [memory]set{}

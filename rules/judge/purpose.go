@@ -37,7 +37,7 @@ func keep(windows []window, w window) []window {
 // clauses that look harmless. What speaks of other things has no part in it.
 type purpose map[string]bool
 
-func (j *Judge) purpose(names, texts []string) purpose {
+func (j *Judge) purpose(role Role, names, texts []string) purpose {
 	p := purpose{}
 	r := newReader(j.model)
 	add := func() {
@@ -51,7 +51,7 @@ func (j *Judge) purpose(names, texts []string) purpose {
 	}
 	var hits []hit
 	for _, text := range texts {
-		r.next()
+		r.next(role)
 		for _, clause := range Clauses(text) {
 			low := lower(clause)
 			hits = words.find(low, hits[:0])

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -29,12 +30,13 @@ func Rules(pack *Pack) []*rules.Rule {
 	return out
 }
 
-// definition is what is judged together: a tool with all its strings, or a
-// server's instructions.
+// definition is what is judged together: a tool with all its strings, a
+// server's instructions, a document.
 type definition struct {
-	server *analyzers.Server
-	owner  *analyzers.Item
-	names  []string // its own and those of its parameters
+	server *analyzers.Server   // nil for a document that no server sent
+	owner  *analyzers.Item     // nil for instructions and documents
+	doc    *analyzers.Document // nil for what is on a surface
+	names  []string            // its own and those of its parameters
 	fields []analyzers.Field
 }
 
@@ -49,36 +51,41 @@ type FieldSign struct {
 // catalog judges every definition and returns the findings by technique.
 func (j *Judge) catalog(c *analyzers.Catalog) map[*Technique][]rules.Finding {
 	found := map[*Technique][]rules.Finding{}
-	for _, s := range c.Servers {
-		for _, d := range definitions(s) {
-			level, signs := j.Definition(d.names, d.fields)
-			for _, s := range signs {
-				if f, ok := finding(d, level, s); ok {
-					found[s.Technique] = append(found[s.Technique], f)
-				}
+	for _, d := range definitions(c) {
+		level, signs := j.Definition(d.role(), d.names, d.fields)
+		for _, s := range signs {
+			if f, ok := finding(d, level, s); ok {
+				found[s.Technique] = append(found[s.Technique], f)
 			}
 		}
 	}
 	return found
 }
 
-// definitions groups the fields of a surface by their owner.
-func definitions(s *analyzers.Server) []*definition {
+// definitions groups the texts of a catalog by what they belong to.
+func definitions(c *analyzers.Catalog) []*definition {
 	var out []*definition
-	s.Surface.Fields(func(owner *analyzers.Item, f analyzers.Field) {
-		if len(out) == 0 || out[len(out)-1].owner != owner || owner == nil {
-			out = append(out, &definition{server: s, owner: owner})
-			if owner != nil {
-				out[len(out)-1].names = []string{owner.Name.Raw()}
+	for _, s := range c.Servers {
+		first := len(out)
+		s.Surface.Fields(func(owner *analyzers.Item, f analyzers.Field) {
+			if len(out) == first || out[len(out)-1].owner != owner || owner == nil {
+				d := &definition{server: s, owner: owner}
+				if owner != nil {
+					d.names = []string{owner.Name.Raw()}
+				}
+				out = append(out, d)
 			}
-		}
-		d := out[len(out)-1]
-		if f.Key {
-			d.names = append(d.names, f.Text.Raw())
-		} else {
-			d.fields = append(d.fields, f)
-		}
-	})
+			d := out[len(out)-1]
+			if f.Key {
+				d.names = append(d.names, f.Text.Raw())
+			} else {
+				d.fields = append(d.fields, f)
+			}
+		})
+	}
+	for _, doc := range c.Documents {
+		out = append(out, &definition{server: doc.Server, doc: doc, names: []string{doc.Name.Raw()}, fields: doc.Fields})
+	}
 	return out
 }
 
@@ -92,7 +99,7 @@ const longest = 64 << 10
 // Definition judges the fields of one definition together: the strongest sign
 // of each technique counts, wherever it stands. The signs come strongest first.
 // Names are what the definition and its parameters are called.
-func (j *Judge) Definition(names []string, fields []analyzers.Field) (rules.Severity, []FieldSign) {
+func (j *Judge) Definition(role Role, names []string, fields []analyzers.Field) (rules.Severity, []FieldSign) {
 	best := make([]FieldSign, len(j.techniques))
 	type strange struct {
 		window
@@ -114,7 +121,7 @@ func (j *Judge) Definition(names []string, fields []analyzers.Field) (rules.Seve
 			continue
 		}
 		for _, view := range readings(raw[:min(len(raw), longest)]) {
-			signs, windows := j.read(view.Text)
+			signs, windows := j.read(role, view.Text)
 			for _, s := range signs {
 				add(s, i, &view)
 			}
@@ -130,7 +137,7 @@ func (j *Judge) Definition(names []string, fields []analyzers.Field) (rules.Seve
 		for i, f := range fields {
 			texts[i] = f.Text.Raw()[:min(len(f.Text.Raw()), longest)]
 		}
-		p := j.purpose(names, texts)
+		p := j.purpose(role, names, texts)
 		for _, s := range suspects[:min(len(suspects), mostWindows)] {
 			add(j.strange(s.window, p), s.field, s.view)
 		}
@@ -164,20 +171,47 @@ func finding(d *definition, level rules.Severity, s FieldSign) (rules.Finding, b
 		return rules.Finding{}, false
 	}
 	clause := analyzers.Untrusted(shorten(s.Evidence.Raw()))
-	where := "the instructions"
-	tool := ""
-	if d.owner != nil {
-		tool = d.owner.Name.Raw()
-		where = d.owner.Kind + ` "` + d.owner.Name.String() + `"`
+	message := fmt.Sprintf("%s, in %s: %q.", lowerFirst(s.Technique.Title), d, clause)
+	span := s.Field.Text.At(s.Start, s.End)
+	var f rules.Finding
+	switch {
+	case d.doc == nil:
+		f = rules.OnServer(d.server, span, s.Field.Path, "%s Do not use this server until its author explains the text.", message)
+	case d.server != nil:
+		f = rules.OnServer(d.server, span, s.Field.Path, "%s Find out who wrote it before a model reads on.", message)
+		f.Exposure = d.doc.Exposure
+	default:
+		f = rules.Finding{Exposure: d.doc.Exposure, Subject: s.Field.Path, Span: span, Message: message + " Take it out, or let its author explain it, before an agent loads the file."}
 	}
-	f := rules.OnServer(d.server, s.Field.Text.At(s.Start, s.End), s.Field.Path,
-		"%s, in %s: %q. Do not use this server until its author explains the text.", lowerFirst(s.Technique.Title), where, clause)
-	f.Tool = tool
+	if d.owner != nil {
+		f.Tool = d.owner.Name.Raw()
+	}
 	f.Severity = level
 	if s.Weight < lowAt {
 		f.Severity = max(level-1, rules.Info) // it only adds to stronger ones
 	}
 	return f, true
+}
+
+// role is what the definition is to its reader.
+func (d *definition) role() Role {
+	if d.doc != nil {
+		return InText
+	}
+	return InDefinition
+}
+
+// String names the definition for a message.
+func (d *definition) String() string {
+	switch {
+	case d.doc != nil && d.doc.Name.Value != "":
+		return strings.ReplaceAll(d.doc.Kind, "-", " ") + ` "` + d.doc.Name.String() + `"`
+	case d.doc != nil:
+		return "the " + strings.ReplaceAll(d.doc.Kind, "-", " ")
+	case d.owner != nil:
+		return d.owner.Kind + ` "` + d.owner.Name.String() + `"`
+	}
+	return "the instructions"
 }
 
 // shorten cuts a clause for a message, at a rune.

@@ -108,6 +108,9 @@ func (p *Pack) With(folder fs.FS) (*Pack, error) {
 		if slices.ContainsFunc(out.Techniques, func(other *Technique) bool { return other.ID == t.ID }) {
 			return nil, wrong(name, roots[i].Get("id"), "there is a technique %q already", t.ID)
 		}
+		if t.learned && slices.ContainsFunc(out.Techniques, func(other *Technique) bool { return other.learned }) {
+			return nil, wrong(name, roots[i].Get("learned"), "the model speaks for one technique only; describe yours with when")
+		}
 		out.Techniques = append(out.Techniques, t)
 	}
 	slices.SortFunc(out.Techniques, func(a, b *Technique) int { return strings.Compare(a.ID, b.ID) })

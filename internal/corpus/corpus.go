@@ -1,0 +1,143 @@
+// Package corpus reads fixtures/corpus, what the text judge learns from and is
+// measured on. Run it in the repository's root. fixtures/corpus/README.md says
+// what the files hold.
+package corpus
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Phrase is one to three sentences with a label of their own.
+type Phrase struct {
+	File      string // "a-data"
+	Malicious bool
+	Topic     string // the technique, or of a benign one the reason to look twice
+	Kind      string // tool, param, instructions, prompt, document, result, ...
+	Text      string
+}
+
+// Phrases reads phrases/*.txt: "# malicious|benign TOPIC KIND" opens a section,
+// every other line is a phrase. A line that stands twice counts once.
+func Phrases() ([]Phrase, error) {
+	names, err := files("phrases/*.txt")
+	if err != nil {
+		return nil, err
+	}
+	var all []Phrase
+	seen := map[string]bool{}
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		section := Phrase{File: strings.TrimSuffix(filepath.Base(name), ".txt")}
+		n := 0
+		for line := range strings.Lines(string(content)) {
+			n++
+			line = strings.TrimSpace(line)
+			switch f := strings.Fields(line); {
+			case line == "" || seen[line]:
+			case line[0] == '#' && len(f) == 4 && (f[1] == "malicious" || f[1] == "benign"):
+				section.Malicious, section.Topic, section.Kind = f[1] == "malicious", f[2], f[3]
+			case section.Kind == "":
+				return nil, fmt.Errorf("%s:%d: a phrase before the first section", name, n)
+			default:
+				seen[line] = true
+				p := section
+				p.Text = line
+				all = append(all, p)
+			}
+		}
+	}
+	return all, nil
+}
+
+// Item is a whole definition or text with a label.
+type Item struct {
+	ID, Label, Technique, Kind, Split string
+	Text                              string
+	Tool                              map[string]any // instead of Text
+}
+
+// Malicious reports the item's label.
+func (it *Item) Malicious() bool { return it.Label == "malicious" }
+
+// Items reads *.jsonl.
+func Items() ([]*Item, error) {
+	names, err := files("*.jsonl")
+	if err != nil {
+		return nil, err
+	}
+	var all []*Item
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		for line := range bytes.Lines(content) {
+			it := &Item{}
+			if err := json.Unmarshal(line, it); err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			all = append(all, it)
+		}
+	}
+	return all, nil
+}
+
+// Result is a harmless text, as a tool may return it.
+type Result struct{ ID, Kind, Language, Text string }
+
+// Tune reports whether the text is of a template that may be learned from: one
+// of even number. What was written by hand may not.
+func (r *Result) Tune() bool {
+	parts := strings.Split(r.ID, "-")
+	if len(parts) != 3 {
+		return false
+	}
+	n, err := strconv.Atoi(parts[1])
+	return err == nil && n%2 == 0
+}
+
+// First reports whether the text is the first of its template: the others
+// differ in names and numbers.
+func (r *Result) First() bool { return strings.HasSuffix(r.ID, "-1") }
+
+// Harmless generates the harmless results and adds those written by hand.
+func Harmless() ([]*Result, error) {
+	made, err := exec.Command("go", "run", "./fixtures/corpus/harmless/gen").Output()
+	if err != nil {
+		return nil, fmt.Errorf("fixtures/corpus/harmless/gen: %w", err)
+	}
+	hand, err := os.ReadFile("fixtures/corpus/harmless/hand.jsonl")
+	if err != nil {
+		return nil, err
+	}
+	var all []*Result
+	lines := bufio.NewScanner(bytes.NewReader(append(made, hand...)))
+	lines.Buffer(nil, 16<<20)
+	for lines.Scan() {
+		r := &Result{}
+		if err := json.Unmarshal(lines.Bytes(), r); err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, lines.Err()
+}
+
+func files(pattern string) ([]string, error) {
+	names, err := filepath.Glob(filepath.Join("fixtures/corpus", pattern))
+	if err == nil && len(names) == 0 {
+		err = fmt.Errorf("no fixtures/corpus/%s: run this in the repository's root", pattern)
+	}
+	return names, err
+}
