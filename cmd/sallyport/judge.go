@@ -195,25 +195,18 @@ func readRow(path string, line []byte) (*judged, error) {
 	return row, nil
 }
 
-// role is that in which the rules judge the row, too.
-func (r *judged) role() judge.Role {
+// setting is that in which the rules judge the row, too.
+func (r *judged) setting() judge.Setting {
 	if r.tool == nil {
-		return judge.InText
+		return judge.Setting{Role: judge.InText}
 	}
-	return judge.InDefinition
-}
-
-func (r *judged) names() []string {
-	var names []string
-	if r.tool != nil {
-		names = append(names, r.tool.Name.Raw())
-	}
+	in := judge.Setting{Names: []string{r.tool.Name.Raw()}}
 	for _, f := range r.fields {
 		if f.Key {
-			names = append(names, f.Text.Raw())
+			in.Names = append(in.Names, f.Text.Raw())
 		}
 	}
-	return names
+	return in
 }
 
 // agent is a catalog of the rows: one client that knows all of their servers.
@@ -254,10 +247,10 @@ func (j *judging) judge(rows []*judged) error {
 			v.Findings = append(v.Findings, inField(f, row.fields))
 		}
 		if j.explain != nil {
-			_, signs := j.explain.Definition(row.role(), row.names(), row.fields)
+			_, signs := j.explain.Definition(row.setting(), row.fields)
 			for _, s := range signs {
 				w := weight{RuleID: s.Technique.ID, Weight: s.Weight, Mentioned: s.Mentioned, Field: shown(analyzers.Untrusted(s.Field.Path)), Evidence: shown(s.Evidence)}
-				for _, f := range j.explain.Because(row.role(), s) {
+				for _, f := range j.explain.Because(row.setting().Role, s) {
 					w.Because = append(w.Because, because{shown(analyzers.Untrusted(f.Feature)), f.Weight})
 				}
 				v.Weighing = append(v.Weighing, w)

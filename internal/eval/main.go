@@ -1,7 +1,7 @@
-// Command eval judges the corpus of fixtures/corpus with the program itself and
-// prints recall per technique and false alarms per kind, for the items that the
-// lexicon was tuned on and for those kept back. It fails when a figure falls
-// below its floor.
+// Command eval judges fixtures/corpus with the program itself and prints recall
+// per technique, false alarms per kind, precision and recall per rule, and what
+// the harmless results come to; for what the judge was tuned on, and for what
+// was kept back. It fails when a figure of the kept half falls below its floor.
 package main
 
 import (
@@ -13,19 +13,25 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
+
+	"github.com/sallyport-mcp/sallyport/internal/corpus"
 )
 
-type item struct {
-	ID, Label, Kind, Technique, Split string
-	Text                              string
-	Tool                              map[string]any
-}
+// floors are what the kept half must come to, in percent.
+type floors struct{ recall, alarms, harmless float64 }
 
-type verdict struct {
-	ID       string
-	Severity string
+func main() {
+	var f floors
+	flag.Float64Var(&f.recall, "recall", 0, "fail below this percentage of malicious items at medium or above")
+	flag.Float64Var(&f.alarms, "alarms", 100, "fail above this percentage of benign items at medium or above")
+	flag.Float64Var(&f.harmless, "harmless", 100, "fail above this percentage of harmless results at high or above")
+	verbose := flag.Bool("v", false, "list what of the tune half is judged wrongly")
+	flag.Parse()
+	if err := eval(f, *verbose); err != nil {
+		fmt.Fprintln(os.Stderr, "eval:", err)
+		os.Exit(1)
+	}
 }
 
 // count is how many of how many.
@@ -39,100 +45,141 @@ func (c count) with(hit bool) count {
 	return c
 }
 
-func (c count) String() string {
-	return fmt.Sprintf("%4d of %4d  %5.1f%%", c.n, c.of, 100*float64(c.n)/float64(max(c.of, 1)))
-}
+func (c count) percent() float64 { return 100 * float64(c.n) / float64(max(c.of, 1)) }
 
-func main() {
-	recall := flag.Float64("recall", 0, "fail below this share of malicious test items at medium or above")
-	alarms := flag.Float64("alarms", 100, "fail above this percentage of benign test items at medium or above")
-	verbose := flag.Bool("v", false, "list the items that are judged wrongly")
-	flag.Parse()
-	if err := eval(*recall, *alarms, *verbose); err != nil {
-		fmt.Fprintln(os.Stderr, "eval:", err)
-		os.Exit(1)
-	}
-}
+func (c count) String() string { return fmt.Sprintf("%4d of %4d  %5.1f%%", c.n, c.of, c.percent()) }
 
-func eval(recall, alarms float64, verbose bool) error {
-	items, err := read("fixtures/corpus/*.jsonl")
+func eval(f floors, verbose bool) error {
+	items, err := corpus.Items()
 	if err != nil {
 		return err
 	}
-	found, err := judge(items)
+	rows := make([]map[string]any, len(items))
+	for i, it := range items {
+		rows[i] = map[string]any{"text": it.Text}
+		if it.Tool != nil {
+			rows[i] = maps.Clone(it.Tool)
+		}
+	}
+	verdicts, err := judge(rows)
 	if err != nil {
 		return err
 	}
-	type key struct{ split, group string }
-	hits, totals := map[key]count{}, map[string]count{}
-	for _, it := range items {
-		hit := found[it.ID] == "medium" || found[it.ID] == "high" || found[it.ID] == "critical"
-		group := "malicious " + it.Technique
-		if it.Label == "benign" {
-			group = "benign    " + it.Kind
+	groups, totals := map[string]count{}, map[string]count{}
+	byRule := map[string]map[string]count{} // by split and rule, by label
+	for i, it := range items {
+		hit := verdicts[i].stops()
+		group := it.Technique
+		if !it.Malicious() {
+			group = it.Kind
 		}
-		k, split := key{it.Split, group}, it.Split+" "+it.Label
-		hits[k], totals[split] = hits[k].with(hit), totals[split].with(hit)
-		if verbose && hit == (it.Label == "benign") {
-			fmt.Printf("%s %s %s %s: %.300q%.300q\n", it.ID, it.Split, group, found[it.ID], it.Text, it.Tool["description"])
+		group = fmt.Sprintf("%-5s %-10s %s", it.Split, it.Label, group)
+		groups[group] = groups[group].with(hit)
+		total := it.Split + " " + it.Label
+		totals[total] = totals[total].with(hit)
+		for _, rule := range verdicts[i].rules() {
+			key := it.Split + " " + rule
+			if byRule[key] == nil {
+				byRule[key] = map[string]count{}
+			}
+			byRule[key][it.Label] = byRule[key][it.Label].with(true)
+		}
+		if verbose && it.Split == "tune" && hit != it.Malicious() {
+			fmt.Printf("%s %s %s: %.300q%.300q\n", it.ID, group, verdicts[i].Severity, it.Text, it.Tool["description"])
 		}
 	}
-	keys := slices.SortedFunc(maps.Keys(hits), func(a, b key) int {
-		return slices.Compare([]string{a.split, a.group}, []string{b.split, b.group})
-	})
-	for _, k := range keys {
-		fmt.Printf("%-5s %-40s %s\n", k.split, k.group, hits[k])
+	for _, g := range slices.Sorted(maps.Keys(groups)) {
+		fmt.Printf("%-46s %s\n", g, groups[g])
 	}
+	fmt.Println("\nper rule, at medium or above:")
+	for _, key := range slices.Sorted(maps.Keys(byRule)) {
+		bad, good := byRule[key]["malicious"].n, byRule[key]["benign"].n
+		split, _, _ := bytes.Cut([]byte(key), []byte(" "))
+		of := totals[string(split)+" malicious"].of
+		fmt.Printf("%-46s precision %s  recall %s\n", key, count{bad, bad + good}, count{bad, of})
+	}
+	fmt.Println()
 	for _, k := range slices.Sorted(maps.Keys(totals)) {
 		fmt.Printf("%-46s %s\n", k, totals[k])
 	}
-	test := totals["test malicious"]
-	if got := float64(test.n) / float64(max(test.of, 1)); got < recall {
-		return fmt.Errorf("recall on the test items is %.3f, below %.3f", got, recall)
+	harmless, err := harmless()
+	if err != nil {
+		return err
 	}
-	test = totals["test benign"]
-	if got := 100 * float64(test.n) / float64(max(test.of, 1)); got > alarms {
-		return fmt.Errorf("false alarms on the test items are %.2f%%, above %.2f%%", got, alarms)
+	switch recall, alarms := totals["test malicious"].percent(), totals["test benign"].percent(); {
+	case recall < f.recall:
+		return fmt.Errorf("recall on the test items is %.1f%%, below %.1f%%", recall, f.recall)
+	case alarms > f.alarms:
+		return fmt.Errorf("false alarms on the test items are %.1f%%, above %.1f%%", alarms, f.alarms)
+	case harmless > f.harmless:
+		return fmt.Errorf("harmless results at high are %.2f%%, above %.2f%%", harmless, f.harmless)
 	}
 	return nil
 }
 
-func read(pattern string) ([]item, error) {
-	names, err := filepath.Glob(pattern)
-	if err != nil || len(names) == 0 {
-		return nil, fmt.Errorf("no corpus at %s", pattern)
+// harmless judges the harmless results and returns the percentage at high among
+// those of which no template was learned from.
+func harmless() (float64, error) {
+	results, err := corpus.Harmless()
+	if err != nil {
+		return 0, err
 	}
-	var items []item
-	for _, name := range names {
-		content, err := os.ReadFile(name)
-		if err != nil {
-			return nil, err
-		}
-		for line := range bytes.Lines(content) {
-			var it item
-			if err := json.Unmarshal(line, &it); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
-			}
-			items = append(items, it)
-		}
+	rows := make([]map[string]any, len(results))
+	for i, r := range results {
+		rows[i] = map[string]any{"text": r.Text}
 	}
-	return items, nil
+	verdicts, err := judge(rows)
+	if err != nil {
+		return 0, err
+	}
+	high, medium := map[string]count{}, map[string]count{}
+	for i, r := range results {
+		split := "test"
+		if r.Tune() {
+			split = "tune"
+		}
+		s := verdicts[i].Severity
+		high[split] = high[split].with(s == "high" || s == "critical")
+		medium[split] = medium[split].with(verdicts[i].stops())
+	}
+	for _, split := range []string{"test", "tune"} {
+		fmt.Printf("%-46s high %s  medium or above %s\n", split+" harmless results", high[split], medium[split])
+	}
+	return high["test"].percent(), nil
 }
 
-// judge runs every item through `sallyport judge` and returns the severities.
-func judge(items []item) (map[string]string, error) {
-	var in bytes.Buffer
-	for _, it := range items {
-		row := map[string]any{"id": it.ID, "text": it.Text}
-		if it.Tool != nil {
-			row = maps.Clone(it.Tool)
-			row["id"] = it.ID
+// verdict is a line of what `sallyport judge` prints.
+type verdict struct {
+	Severity string
+	Findings []struct{ RuleID, Severity string }
+}
+
+func stops(severity string) bool {
+	return severity == "medium" || severity == "high" || severity == "critical"
+}
+
+func (v *verdict) stops() bool { return stops(v.Severity) }
+
+// rules are those that stop the text, each once.
+func (v *verdict) rules() []string {
+	var out []string
+	for _, f := range v.Findings {
+		if stops(f.Severity) {
+			out = append(out, f.RuleID)
 		}
-		line, err := json.Marshal(row)
-		if err != nil {
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// judge runs rows through `sallyport judge`.
+func judge(rows []map[string]any) ([]verdict, error) {
+	var in bytes.Buffer
+	enc := json.NewEncoder(&in)
+	for _, row := range rows {
+		if err := enc.Encode(row); err != nil {
 			return nil, err
 		}
-		in.Write(append(line, '\n'))
 	}
 	cmd := exec.Command("go", "run", "./cmd/sallyport", "judge", "-")
 	cmd.Stdin, cmd.Stderr = &in, os.Stderr
@@ -140,7 +187,7 @@ func judge(items []item) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := map[string]string{}
+	verdicts := make([]verdict, 0, len(rows))
 	lines := bufio.NewScanner(bytes.NewReader(out))
 	lines.Buffer(nil, 64<<20)
 	for lines.Scan() {
@@ -148,7 +195,10 @@ func judge(items []item) (map[string]string, error) {
 		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
 			return nil, err
 		}
-		found[v.ID] = v.Severity
+		verdicts = append(verdicts, v)
 	}
-	return found, lines.Err()
+	if len(verdicts) != len(rows) {
+		return nil, fmt.Errorf("%d verdicts on %d rows", len(verdicts), len(rows))
+	}
+	return verdicts, lines.Err()
 }

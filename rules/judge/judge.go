@@ -106,16 +106,25 @@ const mentionedAtMost = 0.9
 // weighs.
 const quoteFactor = 0.3
 
+// Setting is where a text stands.
+type Setting struct {
+	Role  Role
+	Names []string // of the definition and of its parameters
+	// Siblings are the server's own tools: an order among these is the server's
+	// business.
+	Siblings *Siblings
+}
+
 // Text returns the signs of a text that stands alone, the strongest of each
 // technique, in the order of the techniques.
-func (j *Judge) Text(role Role, text string) []Sign {
-	signs, windows := j.read(role, text)
+func (j *Judge) Text(in Setting, text string) []Sign {
+	signs, windows := j.read(in, text)
 	if len(windows) > 0 {
-		p := j.purpose(role, nil, []string{text})
+		p := j.purpose(in, []string{text})
 		best := Sign{}
 		for _, w := range windows {
 			w.text = text[w.start:w.end]
-			if s := j.strange(w, p); s.Weight > best.Weight {
+			if s := j.strange(in, w, p); s.Weight > best.Weight {
 				best = s
 			}
 		}
@@ -128,13 +137,13 @@ func (j *Judge) Text(role Role, text string) []Sign {
 
 // read returns the signs of a text, and the clauses that look most like an
 // order against the user: whether they are depends on what the rest is about.
-func (j *Judge) read(role Role, text string) ([]Sign, []window) {
+func (j *Judge) read(in Setting, text string) ([]Sign, []window) {
 	low := lower(text)
 	m := j.scratch.Get().(*scratch)
 	defer j.scratch.Put(m)
 	clear(m.best)
 	clear(m.total[:])
-	m.next(role)
+	m.next(in.Role)
 	clauses := 0
 	forbidden := false // by the heading of the section
 	previous, recent := set{}, [memory]set{}
@@ -150,6 +159,11 @@ func (j *Judge) read(role Role, text string) ([]Sign, []window) {
 			continue
 		}
 		m.hits = j.words.find(lowered, m.hits[:0])
+		if in.Siblings != nil {
+			m.hits = slices.DeleteFunc(m.hits, func(h hit) bool {
+				return h.class == toolNameClass && in.Siblings.names[strings.Trim(lowered[h.start:h.end], "`'\"")]
+			})
+		}
 		here, outside, quotes := m.concepts(clause, lowered)
 		if j.model != nil {
 			m.learn(j.model, lowered, here)
@@ -166,6 +180,19 @@ func (j *Judge) read(role Role, text string) ([]Sign, []window) {
 			factor = quoteFactor
 		}
 		forbids := forbidden || forbids(m.hits)
+		if j.model != nil {
+			w := window{end: end, start: start, mentioned: factor < 1 || forbids}
+			both := 0.0
+			if w.score, both = j.model.scores(m.reader); clauses > 0 && both > w.score {
+				w.start, w.score = from, both
+			}
+			if len(m.words) >= fewestWords {
+				windows = keep(windows, w)
+			}
+			if w.score < harmlessBelow[in.Role] {
+				factor = quoteFactor
+			}
+		}
 		add := func(technique int, weight float64, start int, mentioned bool) {
 			if weight > m.best[technique].Weight {
 				m.best[technique] = Sign{j.techniques[technique], weight, start, end, mentioned}
@@ -184,14 +211,6 @@ func (j *Judge) read(role Role, text string) ([]Sign, []window) {
 					}
 				}
 			}
-		}
-		if j.model != nil {
-			w := window{end: end, start: start, mentioned: factor < 1 || forbids}
-			both := 0.0
-			if w.score, both = j.model.scores(m.reader); clauses > 0 && both > w.score {
-				w.start, w.score = from, both
-			}
-			windows = keep(windows, w)
 		}
 		recent[clauses%memory] = here
 		clauses++
@@ -349,6 +368,7 @@ var (
 	defenceClass    = mustClass("defence")
 	negClass        = mustClass("neg")
 	refusedClass    = mustClass("refused")
+	toolNameClass   = mustClass("tool-name")
 
 	actions  = mustSet("read", "send", "exec", "override", "change", "remove", "use", "download", "handover")
 	concrete = mustSet("credential-file", "shell", "substitution", "retired", "rigged", "also") // what makes even a defensive sentence an order

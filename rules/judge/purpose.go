@@ -1,6 +1,11 @@
 package judge
 
-import "slices"
+import (
+	"slices"
+	"strings"
+
+	"github.com/sallyport-mcp/sallyport/analyzers"
+)
 
 // window is a clause, or two in a row, as the model sees it.
 type window struct {
@@ -14,6 +19,7 @@ type window struct {
 const (
 	suspicious  = 1.0 // the score from which on a window is one
 	mostWindows = 8   // of a text
+	fewestWords = 4   // of a clause; an address has none
 )
 
 // keep adds a window to those of a text, the most suspicious first.
@@ -37,7 +43,7 @@ func keep(windows []window, w window) []window {
 // clauses that look harmless. What speaks of other things has no part in it.
 type purpose map[string]bool
 
-func (j *Judge) purpose(role Role, names, texts []string) purpose {
+func (j *Judge) purpose(in Setting, texts []string) purpose {
 	p := purpose{}
 	r := newReader(j.model)
 	add := func() {
@@ -45,13 +51,13 @@ func (j *Judge) purpose(role Role, names, texts []string) purpose {
 			p[string(r.at(i))] = true
 		}
 	}
-	for _, name := range names {
+	for _, name := range in.Names {
 		r.read(spaced(name))
 		add()
 	}
 	var hits []hit
 	for _, text := range texts {
-		r.next(role)
+		r.next(in.Role)
 		for _, clause := range Clauses(text) {
 			low := lower(clause)
 			hits = words.find(low, hits[:0])
@@ -68,9 +74,33 @@ func (j *Judge) purpose(role Role, names, texts []string) purpose {
 	return p
 }
 
+// Siblings are the tools of one server.
+type Siblings struct {
+	names map[string]bool // in lower case
+	words purpose
+}
+
+// NewSiblings returns the tools of a server, nil where it has only one, which is
+// nobody's sibling.
+func NewSiblings(s *analyzers.Server) *Siblings {
+	if len(s.Surface.Tools) < 2 {
+		return nil
+	}
+	all := &Siblings{names: make(map[string]bool, len(s.Surface.Tools)), words: purpose{}}
+	var words stems
+	for _, t := range s.Surface.Tools {
+		all.names[strings.ToLower(t.Name.Raw())] = true
+		words.read(spaced(t.Name.Raw()))
+		for i := range words.words {
+			all.words[string(words.at(i))] = true
+		}
+	}
+	return all
+}
+
 // share is how much of a text is about the purpose: of its words that are
 // about anything, those which the purpose has too.
-func (p purpose) share(text string) float64 {
+func (p purpose) share(in Setting, text string) float64 {
 	var s stems
 	s.read(lower(text))
 	seen := map[string]bool{}
@@ -81,7 +111,7 @@ func (p purpose) share(text string) float64 {
 			continue
 		}
 		seen[w] = true
-		if p[w] {
+		if p[w] || in.Siblings != nil && in.Siblings.words[w] {
 			n++
 		}
 	}
@@ -89,13 +119,17 @@ func (p purpose) share(text string) float64 {
 }
 
 // strange turns a window into a sign by how far it is from the purpose.
-func (j *Judge) strange(w window, p purpose) Sign {
-	weight := learnedWeight(w.score - strangeness*p.share(w.text))
+func (j *Judge) strange(in Setting, w window, p purpose) Sign {
+	weight := learnedWeight(w.score - strangeness*p.share(in, w.text))
 	if w.mentioned {
 		weight *= quoteFactor
 	}
 	return Sign{j.techniques[j.learned], weight, w.start, w.end, w.mentioned}
 }
+
+// harmlessBelow is the score below which the model takes a clause for harmless
+// in each role: what it holds of a technique is then a mention.
+var harmlessBelow = [Roles]float64{InDefinition: -100, InText: -0.5}
 
 // strangeness is what a window loses that speaks of nothing but the purpose, and
 // learnedAt the score left over from which on it is a sign of medium level.

@@ -36,8 +36,8 @@ type definition struct {
 	server *analyzers.Server   // nil for a document that no server sent
 	owner  *analyzers.Item     // nil for instructions and documents
 	doc    *analyzers.Document // nil for what is on a surface
-	names  []string            // its own and those of its parameters
 	fields []analyzers.Field
+	Setting
 }
 
 // FieldSign is a sign and the field that shows it. Evidence is the clause as
@@ -52,7 +52,7 @@ type FieldSign struct {
 func (j *Judge) catalog(c *analyzers.Catalog) map[*Technique][]rules.Finding {
 	found := map[*Technique][]rules.Finding{}
 	for _, d := range definitions(c) {
-		level, signs := j.Definition(d.role(), d.names, d.fields)
+		level, signs := j.Definition(d.Setting, d.fields)
 		for _, s := range signs {
 			if f, ok := finding(d, level, s); ok {
 				found[s.Technique] = append(found[s.Technique], f)
@@ -67,24 +67,25 @@ func definitions(c *analyzers.Catalog) []*definition {
 	var out []*definition
 	for _, s := range c.Servers {
 		first := len(out)
+		siblings := NewSiblings(s)
 		s.Surface.Fields(func(owner *analyzers.Item, f analyzers.Field) {
 			if len(out) == first || out[len(out)-1].owner != owner || owner == nil {
-				d := &definition{server: s, owner: owner}
+				d := &definition{server: s, owner: owner, Setting: Setting{Siblings: siblings}}
 				if owner != nil {
-					d.names = []string{owner.Name.Raw()}
+					d.Names = []string{owner.Name.Raw()}
 				}
 				out = append(out, d)
 			}
 			d := out[len(out)-1]
 			if f.Key {
-				d.names = append(d.names, f.Text.Raw())
+				d.Names = append(d.Names, f.Text.Raw())
 			} else {
 				d.fields = append(d.fields, f)
 			}
 		})
 	}
 	for _, doc := range c.Documents {
-		out = append(out, &definition{server: doc.Server, doc: doc, names: []string{doc.Name.Raw()}, fields: doc.Fields})
+		out = append(out, &definition{server: doc.Server, doc: doc, fields: doc.Fields, Setting: Setting{Role: InText, Names: []string{doc.Name.Raw()}}})
 	}
 	return out
 }
@@ -98,8 +99,7 @@ const longest = 64 << 10
 
 // Definition judges the fields of one definition together: the strongest sign
 // of each technique counts, wherever it stands. The signs come strongest first.
-// Names are what the definition and its parameters are called.
-func (j *Judge) Definition(role Role, names []string, fields []analyzers.Field) (rules.Severity, []FieldSign) {
+func (j *Judge) Definition(in Setting, fields []analyzers.Field) (rules.Severity, []FieldSign) {
 	best := make([]FieldSign, len(j.techniques))
 	type strange struct {
 		window
@@ -121,7 +121,7 @@ func (j *Judge) Definition(role Role, names []string, fields []analyzers.Field) 
 			continue
 		}
 		for _, view := range readings(raw[:min(len(raw), longest)]) {
-			signs, windows := j.read(role, view.Text)
+			signs, windows := j.read(in, view.Text)
 			for _, s := range signs {
 				add(s, i, &view)
 			}
@@ -137,9 +137,9 @@ func (j *Judge) Definition(role Role, names []string, fields []analyzers.Field) 
 		for i, f := range fields {
 			texts[i] = f.Text.Raw()[:min(len(f.Text.Raw()), longest)]
 		}
-		p := j.purpose(role, names, texts)
+		p := j.purpose(in, texts)
 		for _, s := range suspects[:min(len(suspects), mostWindows)] {
-			add(j.strange(s.window, p), s.field, s.view)
+			add(j.strange(in, s.window, p), s.field, s.view)
 		}
 	}
 	var signs []FieldSign
@@ -191,14 +191,6 @@ func finding(d *definition, level rules.Severity, s FieldSign) (rules.Finding, b
 		f.Severity = max(level-1, rules.Info) // it only adds to stronger ones
 	}
 	return f, true
-}
-
-// role is what the definition is to its reader.
-func (d *definition) role() Role {
-	if d.doc != nil {
-		return InText
-	}
-	return InDefinition
 }
 
 // String names the definition for a message.

@@ -34,7 +34,7 @@ func TestDisguise(t *testing.T) {
 	} {
 		src := &analyzers.Source{Path: "x", Bytes: []byte(text)}
 		field := analyzers.Field{Path: "description", Text: analyzers.Text{Value: analyzers.Untrusted(text), Span: src.Span(0, len(text))}}
-		level, signs := j.Definition(InDefinition, nil, []analyzers.Field{field})
+		level, signs := j.Definition(Setting{}, []analyzers.Field{field})
 		if level < rules.Medium {
 			t.Errorf("%s is %s", name, level)
 		}

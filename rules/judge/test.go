@@ -19,14 +19,14 @@ func (p *Pack) Test() []string {
 			failed = append(failed, fmt.Sprintf("%s: %s %q: it is %s, by %s", t.ID, kind, text, Level(signs), list(signs)))
 		}
 		for _, text := range t.Fires {
-			signs := j.Text(InDefinition, text)
+			signs := j.Text(Setting{}, text)
 			shows := slices.ContainsFunc(signs, func(s Sign) bool { return s.Technique == t && s.Weight >= weakest })
 			if Level(signs) < rules.Medium || !shows {
 				fail("must fire on", text, signs)
 			}
 		}
 		for _, text := range t.Silent {
-			if signs := j.Text(InDefinition, text); Level(signs) > 0 {
+			if signs := j.Text(Setting{}, text); Level(signs) > 0 {
 				fail("must be silent on", text, signs)
 			}
 		}
