@@ -91,6 +91,10 @@ func invisible(text string) []run {
 	counts := map[*class]int{}
 	prev := rune(-1)
 	for i := 0; i < len(text); {
+		if b := text[i]; b >= ' ' && b < 0x7f || b == '\n' {
+			prev, i = rune(b), i+1
+			continue
+		}
 		r, size := utf8.DecodeRuneInString(text[i:])
 		c := classOf(r)
 		if c == nil {

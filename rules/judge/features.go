@@ -19,27 +19,17 @@ import (
 // Numbers, addresses, paths and identifiers are words of their own: <num>,
 // <url>, <mail>, <path>, <id>.
 
-// stem is a word as the model knows it: a part of the reader's letters.
-type stem struct{ start, end int32 }
-
 // stems reads the words of a clause. It keeps its memory between clauses.
 type stems struct {
-	letters []byte
-	words   []stem
-	first   string // the first word with its ending
+	words []string // without their endings; parts of the clause
+	first string   // the first word with its ending
 }
 
-func (s *stems) at(i int) []byte { return s.letters[s.words[i].start:s.words[i].end] }
-
-func (s *stems) add(word string) {
-	start := len(s.letters)
-	s.letters = append(s.letters, word...)
-	s.words = append(s.words, stem{int32(start), int32(len(s.letters))})
-}
+func (s *stems) add(word string) { s.words = append(s.words, word) }
 
 // read takes the words of a lower-cased clause.
 func (s *stems) read(low string) {
-	s.letters, s.words, s.first = s.letters[:0], s.words[:0], ""
+	s.words, s.first = s.words[:0], ""
 	for i := 0; i < len(low); {
 		c := low[i]
 		switch {
@@ -130,26 +120,47 @@ func (s *stems) word(w string) {
 		return
 	}
 	w = strings.TrimSuffix(w, "'s")
-	ascii := true
 	for i := range len(w) {
 		if w[i] >= 0x80 {
-			ascii = false
-			break
+			s.add(firstRunes(w, longestWord-2))
+			return
 		}
 	}
-	if !ascii {
-		s.add(firstRunes(w, longestWord-2))
-		return
-	}
-	if len(w) > 4 {
-		for _, ending := range [...]string{"ing", "ed", "es", "s", "ly", "e"} {
-			if strings.HasSuffix(w, ending) && len(w)-len(ending) >= 3 && !strings.HasSuffix(w, "ss") {
-				w = w[:len(w)-len(ending)]
-				break
-			}
-		}
-	}
+	w = w[:stemEnd(w)]
 	s.add(w[:min(len(w), longestWord)])
+}
+
+// stemEnd is where the ending of an English word begins.
+func stemEnd(w string) int {
+	n := len(w)
+	if n <= 4 {
+		return n
+	}
+	switch w[n-1] {
+	case 'g':
+		if n > 5 && w[n-3:] == "ing" {
+			return n - 3
+		}
+	case 'd':
+		if w[n-2] == 'e' {
+			return n - 2
+		}
+	case 's':
+		switch w[n-2] {
+		case 's':
+		case 'e':
+			return n - 2
+		default:
+			return n - 1
+		}
+	case 'y':
+		if w[n-2] == 'l' {
+			return n - 2
+		}
+	case 'e':
+		return n - 1
+	}
+	return n
 }
 
 // foreign reads letters of other scripts: words where the script divides them,
@@ -208,11 +219,11 @@ func Features(text string, visit func(name string)) {
 		low := lower(clause)
 		s.read(low)
 		for i := range s.words {
-			visit("w " + string(s.at(i)))
+			visit("w " + s.words[i])
 			if i == 0 && s.first != "" {
 				visit("f " + s.first)
 			} else if i > 0 {
-				visit("b " + string(s.at(i-1)) + "~" + string(s.at(i)))
+				visit("b " + s.words[i-1] + "~" + s.words[i])
 			}
 		}
 		hits = words.find(low, hits[:0])

@@ -67,6 +67,8 @@ type Sign struct {
 	Start, End int // the clause, in bytes of the text
 	// Mentioned: the clause warns of the technique, quotes or forbids it.
 	Mentioned bool
+	// Quoted: a document shows it as somebody else's words, or is about attacks.
+	Quoted bool
 }
 
 // The levels of a sum of weights.
@@ -76,23 +78,27 @@ const (
 	highAt   = 4.0
 )
 
-// Level is the severity that signs come to together.
+// Level is the severity that signs come to together. What is quoted comes to
+// medium at most: it does not block, and it does not pass in silence.
 func Level(signs []Sign) rules.Severity {
-	sum, mentioned := 0.0, 0.0
+	said, quoted, mentioned := 0.0, 0.0, 0.0
 	for _, s := range signs {
-		if s.Mentioned {
+		switch {
+		case s.Mentioned:
 			mentioned += s.Weight
-		} else {
-			sum += s.Weight
+		case s.Quoted:
+			quoted += s.Weight
+		default:
+			said += s.Weight
 		}
 	}
-	sum += min(mentioned, mentionedAtMost)
-	switch {
-	case sum >= highAt:
+	said += min(mentioned, mentionedAtMost)
+	switch all := said + quoted; {
+	case said >= highAt:
 		return rules.High
-	case sum >= mediumAt:
+	case all >= mediumAt:
 		return rules.Medium
-	case sum >= lowAt:
+	case all >= lowAt:
 		return rules.Low
 	}
 	return 0
@@ -118,7 +124,7 @@ type Setting struct {
 // Text returns the signs of a text that stands alone, the strongest of each
 // technique, in the order of the techniques.
 func (j *Judge) Text(in Setting, text string) []Sign {
-	signs, windows := j.read(in, text)
+	signs, windows := j.read(in, text, lower(text))
 	if len(windows) > 0 {
 		p := j.purpose(in, []string{text})
 		best := Sign{}
@@ -135,10 +141,10 @@ func (j *Judge) Text(in Setting, text string) []Sign {
 	return signs
 }
 
-// read returns the signs of a text, and the clauses that look most like an
-// order against the user: whether they are depends on what the rest is about.
-func (j *Judge) read(in Setting, text string) ([]Sign, []window) {
-	low := lower(text)
+// read returns the signs of a text, which low is in lower case, and the clauses
+// that look most like an order against the user: whether they are depends on
+// what the rest is about.
+func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
 	m := j.scratch.Get().(*scratch)
 	defer j.scratch.Put(m)
 	clear(m.best)
@@ -148,6 +154,8 @@ func (j *Judge) read(in Setting, text string) ([]Sign, []window) {
 	forbidden := false // by the heading of the section
 	previous, recent := set{}, [memory]set{}
 	from := 0 // of the clause before
+	lines := shown{}
+	defences := 0 // clauses that speak of attacks as one who defends
 	var windows []window
 	for start := 0; start < len(text); {
 		end := clauseEnd(text, start)
@@ -168,6 +176,10 @@ func (j *Judge) read(in Setting, text string) ([]Sign, []window) {
 		if j.model != nil {
 			m.learn(j.model, lowered, here)
 		}
+		if quotes {
+			defences++
+		}
+		quoted := in.Role == InText && lines.at(text, start)
 		if heading(clause) {
 			forbidden = outside.has(negClass) || outside.has(defenceClass)
 		}
@@ -181,7 +193,7 @@ func (j *Judge) read(in Setting, text string) ([]Sign, []window) {
 		}
 		forbids := forbidden || forbids(m.hits)
 		if j.model != nil {
-			w := window{end: end, start: start, mentioned: factor < 1 || forbids}
+			w := window{end: end, start: start, mentioned: factor < 1 || forbids, quoted: quoted}
 			both := 0.0
 			if w.score, both = j.model.scores(m.reader); clauses > 0 && both > w.score {
 				w.start, w.score = from, both
@@ -195,7 +207,7 @@ func (j *Judge) read(in Setting, text string) ([]Sign, []window) {
 		}
 		add := func(technique int, weight float64, start int, mentioned bool) {
 			if weight > m.best[technique].Weight {
-				m.best[technique] = Sign{j.techniques[technique], weight, start, end, mentioned}
+				m.best[technique] = Sign{j.techniques[technique], weight, start, end, mentioned, quoted}
 			}
 		}
 		for word, set := range here {
@@ -219,16 +231,52 @@ func (j *Judge) read(in Setting, text string) ([]Sign, []window) {
 	}
 	for _, c := range j.counted {
 		if m.total[c.counted] >= c.times && c.weight > m.best[c.technique].Weight {
-			m.best[c.technique] = Sign{j.techniques[c.technique], c.weight, 0, len(text), false}
+			m.best[c.technique] = Sign{j.techniques[c.technique], c.weight, 0, len(text), false, false}
 		}
+	}
+	about := in.Role == InText && defences >= manyDefences
+	for i := range windows {
+		windows[i].quoted = windows[i].quoted || about
 	}
 	var out []Sign
 	for _, s := range m.best {
 		if s.Weight > 0 {
+			s.Quoted = s.Quoted || about
 			out = append(out, s)
 		}
 	}
 	return out, windows
+}
+
+// manyDefences is in how many clauses a text speaks of attacks that is about
+// them.
+const manyDefences = 3
+
+// shown knows which lines of a Markdown document show something: block quotes
+// and code.
+type shown struct {
+	next   int // where the lines begin that were not looked at
+	fenced bool
+	here   bool // the line before next shows something
+}
+
+// at reports whether the line of text[i] does. Asked in order of i.
+func (s *shown) at(text string, i int) bool {
+	for s.next <= i {
+		end := strings.IndexByte(text[s.next:], '\n')
+		line := text[s.next:]
+		if end >= 0 {
+			line = line[:end]
+		}
+		s.next += len(line) + 1
+		bare := strings.TrimLeft(line, " \t")
+		fence := strings.HasPrefix(bare, "```") || strings.HasPrefix(bare, "~~~")
+		if fence {
+			s.fenced = !s.fenced
+		}
+		s.here = s.fenced || fence || strings.HasPrefix(bare, ">") || len(bare) > 0 && (len(line)-len(bare) >= 4 || line[0] == '\t')
+	}
+	return s.here
 }
 
 // shortestClause is the length below which a clause says nothing.
@@ -418,18 +466,29 @@ func headlined(clause string) bool {
 	return colon > 5 && headline.MatchString(clause[:min(len(clause), colon+1)])
 }
 
-// clauseEnd is the end of the clause that begins at start: behind a full stop
-// that ends a sentence, or at the end of the line, and never further than
-// longestClause bytes.
+// clauseEnd is the end of the clause that begins at start: behind the sign that
+// ends a sentence, or at the end of a line that the next one does not go on
+// from, and never further than longestClause bytes.
 func clauseEnd(text string, start int) int {
 	const longestClause = 600
 	for i := start; i < len(text) && i-start < longestClause; i++ {
-		switch text[i] {
+		if !endsClause[text[i]] {
+			continue
+		}
+		switch c := text[i]; c {
 		case '\n':
-			return i + 1
+			if !goesOn(text, start, i) {
+				return i + 1
+			}
 		case '.', '!', '?', ';':
 			if i+1 == len(text) || text[i+1] == ' ' || text[i+1] == '\n' || text[i+1] == '"' {
 				return i + 1
+			}
+		default:
+			for _, stop := range [...]string{"。", "！", "？", "；", "।", "؟", "۔"} {
+				if stop[0] == c && strings.HasPrefix(text[i:], stop) {
+					return i + len(stop)
+				}
 			}
 		}
 	}
@@ -438,6 +497,21 @@ func clauseEnd(text string, start int) int {
 		end++
 	}
 	return end
+}
+
+// endsClause are the bytes with which the end of a clause begins.
+var endsClause = [256]bool{'\n': true, '.': true, '!': true, '?': true, ';': true, 0xe3: true, 0xef: true, 0xe0: true, 0xd8: true, 0xdb: true}
+
+// goesOn reports whether the sentence goes on behind the line end at i, as in
+// text that is broken into lines of one width.
+func goesOn(text string, start, i int) bool {
+	const narrowest = 40 // bytes: shorter lines are lists, verses, tables
+	if i-start < narrowest || text[i-1] != ',' && (text[i-1]|0x20 < 'a' || text[i-1]|0x20 > 'z') {
+		return false
+	}
+	for i++; i < len(text) && (text[i] == ' ' || text[i] == '\t'); i++ {
+	}
+	return i < len(text) && text[i] >= 'a' && text[i] <= 'z'
 }
 
 // trim leaves white space out of [start, end).

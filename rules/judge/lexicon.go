@@ -212,9 +212,10 @@ func (l *lexicon) find(low string, into []hit) []hit {
 		}
 		return true
 	})
+	bytes := markedBytes(low)
 	for n := range patterns {
 		p := &patterns[n]
-		if !marked.has(firstPattern+class(n)) && !containsByte(low, p.marks) {
+		if !marked.has(firstPattern+class(n)) && bytes>>n&1 == 0 {
 			continue
 		}
 		for _, m := range p.match.FindAllStringIndex(low, 8) {
@@ -224,14 +225,25 @@ func (l *lexicon) find(low string, into []hit) []hit {
 	return into
 }
 
-// containsByte looks for the marks of a single byte, which may stand anywhere.
-func containsByte(s string, marks []string) bool {
-	for _, m := range marks {
-		if len(m) == 1 && strings.IndexByte(s, m[0]) >= 0 {
-			return true
+// marksOf is by byte the patterns, a bit each, of which it is a mark that may
+// stand anywhere.
+var marksOf = func() (table [256]uint32) {
+	for n, p := range patterns {
+		for _, m := range p.marks {
+			if len(m) == 1 {
+				table[m[0]] |= 1 << n
+			}
 		}
 	}
-	return false
+	return table
+}()
+
+// markedBytes are the patterns that a byte of s is a mark of.
+func markedBytes(s string) (patterns uint32) {
+	for i := range len(s) {
+		patterns |= marksOf[s[i]]
+	}
+	return patterns
 }
 
 // letter reports whether b is inside a word; bytes of other scripts are.

@@ -21,10 +21,10 @@ var modelText string
 type model struct {
 	bias    [Roles]float64
 	weights [][Roles]float32 // by feature
-	words   map[string]int32 // known stems
-	word    []int32          // by stem: the feature "w", -1 without
-	first   map[string]int32 // by word: the feature "f"
-	pair    map[uint64]int32 // of stems: the feature "b"
+	stems   *table           // by stem: its number
+	word    []int32          // by the number of a stem: the feature "w", -1 without
+	first   *table           // by word: the feature "f"
+	pair    *table           // by the numbers of two stems: the feature "b"
 	concept [ownConcepts]int32
 	both    [ownConcepts][ownConcepts]int32
 }
@@ -50,7 +50,7 @@ var defaultModel = sync.OnceValue(func() *model {
 // parseModel reads a model: a line a feature, its name and its weight in each
 // role in thousandths, with tabs between them. "bias" is the weight of nothing.
 func parseModel(content string) (*model, error) {
-	m := &model{words: map[string]int32{}, first: map[string]int32{}, pair: map[uint64]int32{}}
+	m := &model{stems: newTable(), first: newTable(), pair: newTable()}
 	for i := range m.concept {
 		m.concept[i] = -1
 		for k := range m.both {
@@ -96,9 +96,9 @@ func (m *model) add(name string, feature int32) error {
 	case kind == "w":
 		m.word[m.stem(rest)] = feature
 	case kind == "f":
-		m.first[rest] = feature
+		m.first.put(hash(rest), feature)
 	case kind == "b" && two:
-		m.pair[uint64(m.stem(one))<<32|uint64(m.stem(other))] = feature
+		m.pair.put(pairOf(m.stem(one), m.stem(other)), feature)
 	case kind == "c":
 		c, err := words.class(rest)
 		if err != nil {
@@ -122,13 +122,70 @@ func (m *model) add(name string, feature int32) error {
 }
 
 func (m *model) stem(word string) int32 {
-	id, ok := m.words[word]
-	if !ok {
-		id = int32(len(m.words))
-		m.words[word] = id
+	id := m.stems.get(hash(word))
+	if id < 0 {
+		id = int32(len(m.word))
+		m.stems.put(hash(word), id)
 		m.word = append(m.word, -1)
 	}
 	return id
+}
+
+// pairOf is the key of two stems in model.pair.
+func pairOf(a, b int32) uint64 { return (uint64(a+1)<<32 | uint64(b+1)) * 0x9e3779b97f4a7c15 }
+
+// hash is that of Fowler, Noll and Vo (FNV-1a), of 64 bits. The model knows
+// words by their hash alone: whoever finds another word of the same hash could
+// as well have written the word itself.
+func hash(s string) uint64 {
+	h := uint64(14695981039346656037)
+	for i := range len(s) {
+		h = (h ^ uint64(s[i])) * 1099511628211
+	}
+	return h
+}
+
+// table is a map from hashes to numbers that is faster than Go's own.
+type table struct {
+	keys   []uint64 // 0: empty
+	values []int32
+	n      int
+}
+
+func newTable() *table { return &table{keys: make([]uint64, 1<<8), values: make([]int32, 1<<8)} }
+
+func (t *table) slot(key uint64) int {
+	mask := len(t.keys) - 1
+	i := int(key^key>>32) & mask
+	for t.keys[i] != 0 && t.keys[i] != key {
+		i = (i + 1) & mask
+	}
+	return i
+}
+
+// get returns the number of a key, -1 without.
+func (t *table) get(key uint64) int32 {
+	if i := t.slot(key); t.keys[i] == key {
+		return t.values[i]
+	}
+	return -1
+}
+
+func (t *table) put(key uint64, value int32) {
+	if 2*t.n >= len(t.keys) {
+		old := *t
+		*t = table{keys: make([]uint64, 2*len(old.keys)), values: make([]int32, 2*len(old.keys))}
+		for i, k := range old.keys {
+			if k != 0 {
+				t.put(k, old.values[i])
+			}
+		}
+	}
+	i := t.slot(key)
+	if t.keys[i] == 0 {
+		t.n++
+	}
+	t.keys[i], t.values[i] = key, value
 }
 
 // reader adds up the features of one clause after the other.
@@ -170,21 +227,15 @@ func (r *reader) learn(m *model, low string, concepts set) {
 	r.together, r.counted = r.before, r.countBefore
 	r.read(low)
 	if r.first != "" {
-		if f, ok := m.first[r.first]; ok {
-			r.see(m, f)
-		}
+		r.see(m, m.first.get(hash(r.first)))
 	}
 	last := int32(-1)
-	for i := range r.words {
-		id, ok := m.words[string(r.at(i))]
-		if !ok {
-			last = -1
-			continue
-		}
-		r.see(m, m.word[id])
-		if last >= 0 {
-			if f, ok := m.pair[uint64(last)<<32|uint64(id)]; ok {
-				r.see(m, f)
+	for _, w := range r.words {
+		id := m.stems.get(hash(w))
+		if id >= 0 {
+			r.see(m, m.word[id])
+			if last >= 0 {
+				r.see(m, m.pair.get(pairOf(last, id)))
 			}
 		}
 		last = id
@@ -279,26 +330,16 @@ func (m *model) weight(role Role, name string) (float64, bool) {
 func (m *model) feature(name string) int32 {
 	kind, rest, _ := strings.Cut(name, " ")
 	one, other, _ := strings.Cut(rest, "~")
-	known := func(f int32, ok bool) int32 {
-		if ok {
-			return f
-		}
-		return -1
-	}
 	switch kind {
 	case "w":
-		if id, ok := m.words[rest]; ok {
+		if id := m.stems.get(hash(rest)); id >= 0 {
 			return m.word[id]
 		}
 	case "f":
-		f, ok := m.first[rest]
-		return known(f, ok)
+		return m.first.get(hash(rest))
 	case "b":
-		a, ok := m.words[one]
-		b, both := m.words[other]
-		if ok && both {
-			f, ok := m.pair[uint64(a)<<32|uint64(b)]
-			return known(f, ok)
+		if a, b := m.stems.get(hash(one)), m.stems.get(hash(other)); a >= 0 && b >= 0 {
+			return m.pair.get(pairOf(a, b))
 		}
 	case "c":
 		return m.concept[mustClass(rest)]

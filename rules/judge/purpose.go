@@ -11,7 +11,8 @@ import (
 type window struct {
 	start, end int
 	score      float64 // logarithm of the odds
-	mentioned  bool    // warned of, quoted or forbidden
+	mentioned  bool    // warned of or forbidden
+	quoted     bool
 	text       string
 }
 
@@ -47,8 +48,8 @@ func (j *Judge) purpose(in Setting, texts []string) purpose {
 	p := purpose{}
 	r := newReader(j.model)
 	add := func() {
-		for i := range r.words {
-			p[string(r.at(i))] = true
+		for _, w := range r.words {
+			p[w] = true
 		}
 	}
 	for _, name := range in.Names {
@@ -91,8 +92,8 @@ func NewSiblings(s *analyzers.Server) *Siblings {
 	for _, t := range s.Surface.Tools {
 		all.names[strings.ToLower(t.Name.Raw())] = true
 		words.read(spaced(t.Name.Raw()))
-		for i := range words.words {
-			all.words[string(words.at(i))] = true
+		for _, w := range words.words {
+			all.words[w] = true
 		}
 	}
 	return all
@@ -105,8 +106,7 @@ func (p purpose) share(in Setting, text string) float64 {
 	s.read(lower(text))
 	seen := map[string]bool{}
 	n := 0
-	for i := range s.words {
-		w := string(s.at(i))
+	for _, w := range s.words {
 		if about[w] || seen[w] {
 			continue
 		}
@@ -124,7 +124,7 @@ func (j *Judge) strange(in Setting, w window, p purpose) Sign {
 	if w.mentioned {
 		weight *= quoteFactor
 	}
-	return Sign{j.techniques[j.learned], weight, w.start, w.end, w.mentioned}
+	return Sign{j.techniques[j.learned], weight, w.start, w.end, w.mentioned, w.quoted}
 }
 
 // harmlessBelow is the score below which the model takes a clause for harmless
@@ -168,8 +168,8 @@ var about = func() map[string]bool {
 	var s stems
 	s.read("the a an of to in is are be as at by for from on it its this that these or and with was were if than then so has have had can will may one two which who what there here out up into over not no you your us our we when all any each user tool 1 a_b http://x")
 	m := map[string]bool{}
-	for i := range s.words {
-		m[string(s.at(i))] = true
+	for _, w := range s.words {
+		m[w] = true
 	}
 	return m
 }()

@@ -120,8 +120,12 @@ func (j *Judge) Definition(in Setting, fields []analyzers.Field) (rules.Severity
 		if len(raw) < shortest {
 			continue
 		}
-		for _, view := range readings(raw[:min(len(raw), longest)]) {
-			signs, windows := j.read(in, view.Text)
+		views, low := readings(raw[:min(len(raw), longest)])
+		for k, view := range views {
+			if k > 0 || low == "" {
+				low = lower(view.Text)
+			}
+			signs, windows := j.read(in, view.Text, low)
 			for _, s := range signs {
 				add(s, i, &view)
 			}
@@ -154,13 +158,14 @@ func (j *Judge) Definition(in Setting, fields []analyzers.Field) (rules.Severity
 }
 
 // readings returns the forms of a text that a model may understand: the raw
-// one and, where something is hidden, disguised or encoded, the others.
-func readings(raw string) []text.View {
-	views := text.Views(raw, text.Limits{})
+// one and, where something is hidden, disguised or encoded, the others. low is
+// the raw one in lower case where it says nothing else, "" where it is not known.
+func readings(raw string) (views []text.View, low string) {
+	views = text.Views(raw, text.Limits{})
 	if len(views) == 2 && views[1].Map == nil { // it says the same as the raw one
-		return views[:1]
+		return views[:1], views[1].Text
 	}
-	return views
+	return views, ""
 }
 
 // weakest is the weight from which on a sign is worth a finding of its own.
