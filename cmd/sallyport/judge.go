@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sort"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -200,13 +201,7 @@ func (r *judged) setting() judge.Setting {
 	if r.tool == nil {
 		return judge.Setting{Role: judge.InText}
 	}
-	in := judge.Setting{Names: []string{r.tool.Name.Raw()}}
-	for _, f := range r.fields {
-		if f.Key {
-			in.Names = append(in.Names, f.Text.Raw())
-		}
-	}
-	return in
+	return judge.Setting{Names: []string{r.tool.Name.Raw()}}
 }
 
 // agent is a catalog of the rows: one client that knows all of their servers.
@@ -276,6 +271,9 @@ func inField(f rules.Finding, fields []analyzers.Field) verdictFinding {
 		out.Field = shown(analyzers.Untrusted(field.Path))
 		out.Start = sort.Search(n, func(i int) bool { return field.Text.At(i, n).Start >= f.Span.Start })
 		out.End = sort.Search(n, func(i int) bool { return field.Text.At(0, i).End >= f.Span.End })
+		for out.End < n && !utf8.RuneStart(field.Text.Value[out.End]) {
+			out.End++ // a place inside a character is its end
+		}
 		if out.Start <= out.End {
 			out.Evidence = shown(field.Text.Value[out.Start:out.End])
 		}

@@ -100,7 +100,7 @@ func (it *item) add(text string) {
 	clauses := judge.Clauses(text)
 	it.windows = append(it.windows, clauses...)
 	for i := 1; i < len(clauses); i++ {
-		it.windows = append(it.windows, clauses[i-1]+"\n"+clauses[i])
+		it.windows = append(it.windows, clauses[i-1]+"\n\n"+clauses[i])
 	}
 }
 

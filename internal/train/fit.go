@@ -34,7 +34,7 @@ type example struct {
 // How much what was written for the other role counts, and a window of a
 // harmless item: there are many of them.
 const (
-	otherRole = 0.5
+	otherRole = 0.25
 	perWindow = 0.5
 )
 
@@ -86,7 +86,7 @@ func fit(v *vocabulary, c *examples, role judge.Role) *model {
 // How the weights are found: stochastic gradient descent with a rate for each
 // weight (AdaGrad; Duchi, Hazan, Singer 2011) and a penalty on their squares.
 const (
-	epochs  = 30
+	epochs  = 12
 	rate    = 0.2
 	penalty = 1e-3
 )

@@ -216,7 +216,7 @@ func Features(text string, visit func(name string)) {
 	var s stems
 	var hits []hit
 	for _, clause := range Clauses(text) {
-		low := lower(clause)
+		low := unbroken(lower(clause))
 		s.read(low)
 		for i := range s.words {
 			visit("w " + s.words[i])
@@ -225,6 +225,7 @@ func Features(text string, visit func(name string)) {
 			} else if i > 0 {
 				visit("b " + s.words[i-1] + "~" + s.words[i])
 			}
+
 		}
 		hits = words.find(low, hits[:0])
 		here := formOf(clause, low, hits)

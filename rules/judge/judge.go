@@ -161,7 +161,7 @@ func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
 		end := clauseEnd(text, start)
 		next := end
 		start, end = trim(text, start, end)
-		clause, lowered := text[start:end], low[start:end]
+		clause, lowered := text[start:end], unbroken(low[start:end])
 		if len(clause) < shortestClause {
 			start = next
 			continue
@@ -505,7 +505,7 @@ var endsClause = [256]bool{'\n': true, '.': true, '!': true, '?': true, ';': tru
 // goesOn reports whether the sentence goes on behind the line end at i, as in
 // text that is broken into lines of one width.
 func goesOn(text string, start, i int) bool {
-	const narrowest = 40 // bytes: shorter lines are lists, verses, tables
+	const narrowest = 24 // bytes: shorter lines are lists, verses, tables
 	if i-start < narrowest || text[i-1] != ',' && (text[i-1]|0x20 < 'a' || text[i-1]|0x20 > 'z') {
 		return false
 	}
@@ -526,6 +526,14 @@ func trim(text string, start, end int) (int, int) {
 }
 
 func blank(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
+
+// unbroken is a clause with spaces for the line ends that it goes on over.
+func unbroken(clause string) string {
+	if strings.IndexByte(clause, '\n') < 0 {
+		return clause
+	}
+	return strings.ReplaceAll(clause, "\n", " ")
+}
 
 // lower is a text in lower case with every byte in its place, which
 // strings.ToLower does not promise for some letters of other scripts.

@@ -60,7 +60,7 @@ func (j *Judge) purpose(in Setting, texts []string) purpose {
 	for _, text := range texts {
 		r.next(in.Role)
 		for _, clause := range Clauses(text) {
-			low := lower(clause)
+			low := unbroken(lower(clause))
 			hits = words.find(low, hits[:0])
 			here := formOf(clause, low, hits)
 			for _, h := range hits {
@@ -136,8 +136,8 @@ var harmlessBelow = [Roles]float64{InDefinition: -100, InText: -0.5}
 // Measured on descriptions of real tools: docs/benchmarks.md.
 const (
 	strangeness = 4.0
-	learnedAt   = 2.2
-	learnedUp   = 0.85 // weight by score
+	learnedAt   = 1.2
+	learnedUp   = 0.6 // weight by score
 )
 
 func learnedWeight(score float64) float64 {

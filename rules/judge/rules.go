@@ -77,11 +77,7 @@ func definitions(c *analyzers.Catalog) []*definition {
 				out = append(out, d)
 			}
 			d := out[len(out)-1]
-			if f.Key {
-				d.Names = append(d.Names, f.Text.Raw())
-			} else {
-				d.fields = append(d.fields, f)
-			}
+			d.fields = append(d.fields, f)
 		})
 	}
 	for _, doc := range c.Documents {
@@ -92,6 +88,9 @@ func definitions(c *analyzers.Catalog) []*definition {
 
 // shortest is the length of the shortest string that can order anything.
 const shortest = 12
+
+// longName is from how many spaces on a name is read as a clause.
+const longName = 3
 
 // longest is how much of a string is judged; a rule of its own speaks of
 // longer ones.
@@ -111,14 +110,24 @@ func (j *Judge) Definition(in Setting, fields []analyzers.Field) (rules.Severity
 		i := slices.Index(j.techniques, s.Technique)
 		if s.Weight > best[i].Weight {
 			evidence := analyzers.Untrusted(view.Text[s.Start:s.End])
-			s.Start, s.End = view.Map.Range(s.Start, s.End)
+			if s.Start, s.End = view.Map.Range(s.Start, s.End); fields[field].Key {
+				s.Start, s.End = 0, len(fields[field].Text.Raw())
+			}
 			best[i] = FieldSign{s, fields[field], evidence}
 		}
 	}
 	for i, f := range fields {
 		raw := f.Text.Raw()
+		if f.Key {
+			in.Names = append(in.Names, raw)
+		}
 		if len(raw) < shortest {
 			continue
+		}
+		if f.Key { // a name may ask for something, too: contents_of_the_ssh_folder
+			if raw = spaced(raw); strings.Count(raw, " ") < longName {
+				continue
+			}
 		}
 		views, low := readings(raw[:min(len(raw), longest)])
 		for k, view := range views {
@@ -139,7 +148,9 @@ func (j *Judge) Definition(in Setting, fields []analyzers.Field) (rules.Severity
 		slices.SortStableFunc(suspects, func(a, b strange) int { return cmp.Compare(b.score, a.score) })
 		texts := make([]string, len(fields))
 		for i, f := range fields {
-			texts[i] = f.Text.Raw()[:min(len(f.Text.Raw()), longest)]
+			if !f.Key {
+				texts[i] = f.Text.Raw()[:min(len(f.Text.Raw()), longest)]
+			}
 		}
 		p := j.purpose(in, texts)
 		for _, s := range suspects[:min(len(suspects), mostWindows)] {
