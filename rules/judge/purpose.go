@@ -120,7 +120,7 @@ func (p purpose) share(in Setting, text string) float64 {
 
 // strange turns a window into a sign by how far it is from the purpose.
 func (j *Judge) strange(in Setting, w window, p purpose) Sign {
-	weight := learnedWeight(w.score - strangeness*p.share(in, w.text))
+	weight := learnedWeight(in.Role, w.score-strangeness*p.share(in, w.text))
 	if w.mentioned {
 		weight *= quoteFactor
 	}
@@ -129,19 +129,27 @@ func (j *Judge) strange(in Setting, w window, p purpose) Sign {
 
 // harmlessBelow is the score below which the model takes a clause for harmless
 // in each role: what it holds of a technique is then a mention.
-var harmlessBelow = [Roles]float64{InDefinition: -100, InText: -0.5}
+var harmlessBelow = [Roles]float64{InDefinition: -100, InText: -1}
 
-// strangeness is what a window loses that speaks of nothing but the purpose, and
-// learnedAt the score left over from which on it is a sign of medium level.
-// Measured on descriptions of real tools: docs/benchmarks.md.
+// strangeness is what a window loses that speaks of nothing but the purpose.
+const strangeness = 4.0
+
+// What is left of the score becomes a weight: medium from learnedAt on, in each
+// role. Measured on descriptions of real tools: docs/benchmarks.md.
+var learnedAt = [Roles]float64{InDefinition: 1.2, InText: 1.8}
+
+// The weight by a step of the score, below learnedAt and above.
 const (
-	strangeness = 4.0
-	learnedAt   = 1.2
-	learnedUp   = 0.6 // weight by score
+	learnedBelow = 2
+	learnedAbove = 0.45
 )
 
-func learnedWeight(score float64) float64 {
-	return min(max(mediumAt+(score-learnedAt)*learnedUp, 0), highAt+1)
+func learnedWeight(role Role, score float64) float64 {
+	score -= learnedAt[role]
+	if score < 0 {
+		return max(mediumAt+score*learnedBelow, 0)
+	}
+	return min(mediumAt+score*learnedAbove, highAt+0.5)
 }
 
 // spaced is a name with its words apart: read_file, readFile.
