@@ -192,6 +192,7 @@ func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
 			factor = quoteFactor
 		}
 		forbids := forbidden || forbids(m.hits)
+		doubted := false // by the model
 		if j.model != nil {
 			w := window{end: end, start: start, mentioned: factor < 1 || forbids, quoted: quoted}
 			both := 0.0
@@ -201,9 +202,7 @@ func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
 			if len(m.words) >= fewestWords {
 				windows = keep(windows, w)
 			}
-			if w.score < harmlessBelow[in.Role] {
-				factor = quoteFactor
-			}
+			doubted = w.score < harmlessBelow[in.Role]
 		}
 		add := func(technique int, weight float64, start int, mentioned bool) {
 			if weight > m.best[technique].Weight {
@@ -217,6 +216,8 @@ func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
 						continue
 					}
 					if forbidden || forbids && !j.techniques[c.technique].Negative || !c.within(outside) {
+						add(c.technique, c.weight*quoteFactor, start, true)
+					} else if doubted && c.weight < beyondDoubt {
 						add(c.technique, c.weight*quoteFactor, start, true)
 					} else {
 						add(c.technique, c.weight*factor, start, factor < 1)

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -128,8 +129,12 @@ func (j *Judge) strange(in Setting, w window, p purpose) Sign {
 }
 
 // harmlessBelow is the score below which the model takes a clause for harmless
-// in each role: what it holds of a technique is then a mention.
-var harmlessBelow = [Roles]float64{InDefinition: -100, InText: -1}
+// in each role: what it holds of a technique is then a mention, unless the
+// technique weighs so much that it is beyondDoubt. Definitions are short; their
+// techniques need no second opinion.
+var harmlessBelow = [Roles]float64{InDefinition: math.Inf(-1), InText: -1}
+
+const beyondDoubt = 4.5
 
 // strangeness is what a window loses that speaks of nothing but the purpose.
 const strangeness = 4.0
