@@ -4,7 +4,7 @@ GO ?= go
 FUZZTIME ?= 50000x
 BIN := bin/sallyport
 
-.PHONY: all build demo test race lint fuzz bench eval docs check-docs rule clean self-scan
+.PHONY: all build demo test race lint fuzz bench eval train docs check-docs rule clean self-scan
 
 all: build test lint ## build, test, lint
 
@@ -42,7 +42,11 @@ bench: ## CPU and memory of a scan against reading the same tree
 	$(GO) run ./internal/bench
 
 eval: ## judge our own corpus; the floors are where the judge stands, raise them with it
-	$(GO) run ./internal/eval -recall 0.12 -alarms 6
+	$(GO) run ./internal/train -check
+	$(GO) run ./internal/eval -recall 55 -alarms 7 -harmless 2
+
+train: ## learn the judge's model from fixtures/corpus
+	$(GO) run ./internal/train
 
 docs: ## generate docs/rules and the parts of README.md that are program output
 	$(GO) run ./internal/gen

@@ -209,3 +209,11 @@ func TestTechniqueSchema(t *testing.T) {
 		t.Error("an unknown member is valid")
 	}
 }
+
+func BenchmarkLoad(b *testing.B) {
+	for b.Loop() {
+		if _, err := parseModel(modelText); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-mcp/sallyport/rules/text"
 )
@@ -79,7 +80,7 @@ type lexicon struct {
 	names    []string
 	literals []text.Pattern
 	terms    []term // by literal
-	scan     *text.Automaton
+	scan     func() *text.Automaton
 }
 
 // term is what a literal of the automaton stands for.
@@ -115,10 +116,13 @@ func parseLexicon(content string) *lexicon {
 		}
 	}
 	l.names = append(l.names, "headline", "imperative") // found by judge itself
-	var err error
-	if l.scan, err = text.NewAutomaton(l.literals); err != nil {
-		panic(err) // our own words
-	}
+	l.scan = sync.OnceValue(func() *text.Automaton {    // it takes milliseconds that not every command needs
+		a, err := text.NewAutomaton(l.literals)
+		if err != nil {
+			panic(err) // our own words
+		}
+		return a
+	})
 	return l
 }
 
@@ -153,8 +157,8 @@ func (l *lexicon) with(concepts map[string][]string) (*lexicon, error) {
 		}
 		more.concept(name, concepts[name])
 	}
-	var err error
-	more.scan, err = text.NewAutomaton(more.literals)
+	a, err := text.NewAutomaton(more.literals)
+	more.scan = func() *text.Automaton { return a }
 	return more, err
 }
 
@@ -204,7 +208,7 @@ type hit struct {
 // find returns the concepts of a lower-cased clause.
 func (l *lexicon) find(low string, into []hit) []hit {
 	var marked set
-	l.scan.Scan(low, func(pattern, start, end int) bool {
+	l.scan().Scan(low, func(pattern, start, end int) bool {
 		if t := l.terms[pattern]; t.mark {
 			marked.add(t.class)
 		} else {

@@ -50,7 +50,8 @@ var defaultModel = sync.OnceValue(func() *model {
 // parseModel reads a model: a line a feature, its name and its weight in each
 // role in thousandths, with tabs between them. "bias" is the weight of nothing.
 func parseModel(content string) (*model, error) {
-	m := &model{stems: newTable(), first: newTable(), pair: newTable()}
+	lines := strings.Count(content, "\n")
+	m := &model{stems: newTable(lines / 2), first: newTable(lines / 8), pair: newTable(lines), weights: make([][Roles]float32, 0, lines)}
 	for i := range m.concept {
 		m.concept[i] = -1
 		for k := range m.both {
@@ -152,7 +153,11 @@ type table struct {
 	n      int
 }
 
-func newTable() *table { return &table{keys: make([]uint64, 1<<8), values: make([]int32, 1<<8)} }
+// newTable has room for n keys; it grows.
+func newTable(n int) *table {
+	size := 1 << bits.Len(uint(2*n+1))
+	return &table{keys: make([]uint64, size), values: make([]int32, size)}
+}
 
 func (t *table) slot(key uint64) int {
 	mask := len(t.keys) - 1
