@@ -45,7 +45,8 @@ type verdictFinding struct {
 type weight struct {
 	RuleID    string    `json:"ruleId"`
 	Weight    float64   `json:"weight"`
-	Mentioned bool      `json:"mentioned"` // quoted, warned of or forbidden: it weighs little
+	Mentioned bool      `json:"mentioned"` // warned of or forbidden: it weighs little
+	Quoted    bool      `json:"quoted"`    // shown as somebody else's words: it never comes to high
 	Field     string    `json:"field"`
 	Evidence  string    `json:"evidence"`
 	Because   []because `json:"because,omitempty"` // of the learned model, what decided
@@ -244,7 +245,7 @@ func (j *judging) judge(rows []*judged) error {
 		if j.explain != nil {
 			_, signs := j.explain.Definition(row.setting(), row.fields)
 			for _, s := range signs {
-				w := weight{RuleID: s.Technique.ID, Weight: s.Weight, Mentioned: s.Mentioned, Field: shown(analyzers.Untrusted(s.Field.Path)), Evidence: shown(s.Evidence)}
+				w := weight{RuleID: s.Technique.ID, Weight: s.Weight, Mentioned: s.Mentioned, Quoted: s.Quoted, Field: shown(analyzers.Untrusted(s.Field.Path)), Evidence: shown(s.Evidence)}
 				for _, f := range j.explain.Because(row.setting().Role, s) {
 					w.Because = append(w.Because, because{shown(analyzers.Untrusted(f.Feature)), f.Weight})
 				}

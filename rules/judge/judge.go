@@ -78,8 +78,8 @@ const (
 	highAt   = 4.0
 )
 
-// Level is the severity that signs come to together. What is quoted comes to
-// medium at most: it does not block, and it does not pass in silence.
+// Level is the severity that signs come to together. What is quoted or mentioned
+// comes to medium at most: it does not block, and it does not pass in silence.
 func Level(signs []Sign) rules.Severity {
 	said, quoted, mentioned := 0.0, 0.0, 0.0
 	for _, s := range signs {
@@ -92,8 +92,7 @@ func Level(signs []Sign) rules.Severity {
 			said += s.Weight
 		}
 	}
-	said += min(mentioned, mentionedAtMost)
-	switch all := said + quoted; {
+	switch all := said + quoted + min(mentioned, mentionedAtMost); {
 	case said >= highAt:
 		return rules.High
 	case all >= mediumAt:
@@ -172,14 +171,14 @@ func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
 				return h.class == toolNameClass && in.Siblings.names[strings.Trim(lowered[h.start:h.end], "`'\"")]
 			})
 		}
-		here, outside, quotes := m.concepts(clause, lowered)
+		quoted := in.Role == InText && lines.at(text, start)
+		here, outside, quotes := m.concepts(clause, lowered, quoted)
 		if j.model != nil {
 			m.learn(j.model, lowered, here)
 		}
 		if quotes {
 			defences++
 		}
-		quoted := in.Role == InText && lines.at(text, start)
 		if heading(clause) {
 			forbidden = outside.has(negClass) || outside.has(defenceClass)
 		}
@@ -285,7 +284,7 @@ const shortestClause = 4
 
 // concepts returns those of a clause: all, and those outside of quotations; and
 // whether it speaks of attacks as one who defends.
-func (m *scratch) concepts(clause, low string) (here, outside set, defends bool) {
+func (m *scratch) concepts(clause, low string, shown bool) (here, outside set, defends bool) {
 	nested := slices.ContainsFunc(m.hits, func(h hit) bool { return h.class == addressClass || h.class == quotationClass })
 	for _, h := range m.hits {
 		here.add(h.class)
@@ -294,7 +293,9 @@ func (m *scratch) concepts(clause, low string) (here, outside set, defends bool)
 			outside.add(h.class)
 		}
 		if !quoted {
-			m.total[h.class]++
+			if !shown {
+				m.total[h.class]++
+			}
 			defends = defends || h.class == defenceClass
 		}
 	}

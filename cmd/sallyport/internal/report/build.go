@@ -58,6 +58,9 @@ func Build(in Input) *Report {
 	for _, server := range c.Servers {
 		b.server(&r.Catalog, server)
 	}
+	for _, d := range c.Documents {
+		b.document(&r.Catalog, d)
+	}
 	frames := 0
 	for i := range in.Findings {
 		f := &in.Findings[i]
@@ -98,6 +101,14 @@ func (b builder) client(out *Catalog, c *analyzers.Client) {
 			b.connects(out, path, hook.Launch.Remotes)
 		}
 	}
+}
+
+func (b builder) document(out *Catalog, d *analyzers.Document) {
+	doc := Document{Kind: d.Kind, Client: d.Client, Name: b.text(d.Name), Exposure: string(d.Exposure), Path: d.Span.Path(), StartLine: d.Span.Begin().Line}
+	if d.Server != nil {
+		doc.Server = b.text(d.Server.Name)
+	}
+	out.Documents = append(out.Documents, doc)
 }
 
 func (b builder) server(out *Catalog, s *analyzers.Server) {
@@ -307,6 +318,9 @@ func (r *Report) sort() {
 	})
 	slices.SortStableFunc(c.Clients, func(a, b Client) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Exposure, b.Exposure), cmp.Compare(a.Scope, b.Scope))
+	})
+	slices.SortStableFunc(c.Documents, func(a, b Document) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.StartLine, b.StartLine), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Server, b.Server))
 	})
 	slices.SortStableFunc(c.Servers, func(a, b Server) int { return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Name, b.Name)) })
 	for i := range c.Servers {

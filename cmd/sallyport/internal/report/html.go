@@ -211,10 +211,19 @@ func countSeverity(findings []Finding, s rules.Severity) (n int) {
 
 // seen is what the verdict rests on.
 func seen(r *Report) string {
+	return fmt.Sprintf("%s read, %s in %s, %s seen.", count(r.Stats.Files, "file"),
+		count(len(r.Catalog.Servers), "server"), count(len(r.Catalog.Clients), "client file"), observed(r))
+}
+
+// observed counts the tools, and the documents if there are any.
+func observed(r *Report) string {
 	tools := 0
 	for _, s := range r.Catalog.Servers {
 		tools += len(s.Surface.Tools)
 	}
-	return fmt.Sprintf("%s read, %s in %s, %s seen.", count(r.Stats.Files, "file"),
-		count(len(r.Catalog.Servers), "server"), count(len(r.Catalog.Clients), "client file"), count(tools, "tool"))
+	out := count(tools, "tool")
+	if n := len(r.Catalog.Documents); n > 0 {
+		out += " and " + count(n, "document")
+	}
+	return out
 }

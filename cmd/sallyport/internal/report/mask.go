@@ -242,6 +242,7 @@ var (
 		"Report.SchemaVersion": {schemaVersion},
 		"Tool.Name":            {"sallyport"},
 		"Target.Kind":          {"", "directory", "file"},
+		"Document.Exposure":    exposureWords,
 		"Client.Exposure":      exposureWords,
 		"Client.Scope":         {"", string(analyzers.ScopeProject), string(analyzers.ScopeUser), string(analyzers.ScopeManaged)},
 		"Package.Pin":          pinWords,

@@ -66,10 +66,23 @@ type Target struct {
 
 // Catalog is what exists in the targets.
 type Catalog struct {
-	Clients  []Client  `json:"clients"`
-	Packages []Package `json:"packages"`
-	Edges    []Edge    `json:"edges"`
-	Servers  []Server  `json:"servers"`
+	Clients   []Client   `json:"clients"`
+	Packages  []Package  `json:"packages"`
+	Edges     []Edge     `json:"edges"`
+	Servers   []Server   `json:"servers"`
+	Documents []Document `json:"documents"`
+}
+
+// Document is text that a model reads and that is no definition of a server:
+// a file that an agent loads, a message of saved traffic.
+type Document struct {
+	Kind      string `json:"kind"`
+	Client    string `json:"client"`
+	Name      string `json:"name"`
+	Server    string `json:"server"`
+	Exposure  string `json:"exposure"`
+	Path      string `json:"path"`
+	StartLine int    `json:"startLine"`
 }
 
 // Client is one client's configuration file.

@@ -99,12 +99,8 @@ func (t textWriter) summary(r *Report) {
 			open++
 		}
 	}
-	tools := 0
-	for _, s := range r.Catalog.Servers {
-		tools += len(s.Surface.Tools)
-	}
 	fmt.Fprintf(t, "%s in %s of %s; %s read, %s seen\n", t.paint(bold, count(open, "finding")),
-		count(len(r.Catalog.Servers), "server"), count(len(r.Catalog.Clients), "client"), count(r.Stats.Files, "file"), count(tools, "tool"))
+		count(len(r.Catalog.Servers), "server"), count(len(r.Catalog.Clients), "client"), count(r.Stats.Files, "file"), observed(r))
 
 	var levels []string
 	for _, word := range slices.Backward(severityWords) {
