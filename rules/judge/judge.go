@@ -118,6 +118,8 @@ type Setting struct {
 	// Siblings are the server's own tools: an order among these is the server's
 	// business.
 	Siblings *Siblings
+
+	opens bool // the text begins by saying what a tool is for
 }
 
 // Text returns the signs of a text that stands alone, the strongest of each
@@ -199,6 +201,9 @@ func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
 				w.start, w.score = from, both
 			}
 			if len(m.words) >= fewestWords {
+				if clauses == 0 && in.opens {
+					w.score -= opening
+				}
 				windows = keep(windows, w)
 			}
 			doubted = w.score < harmlessBelow[in.Role]

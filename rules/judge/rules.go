@@ -134,6 +134,7 @@ func (j *Judge) Definition(in Setting, fields []analyzers.Field) (rules.Severity
 			if k > 0 || low == "" {
 				low = lower(view.Text)
 			}
+			in.opens = f.Path == "description"
 			signs, windows := j.read(in, view.Text, low)
 			for _, s := range signs {
 				add(s, i, &view)
