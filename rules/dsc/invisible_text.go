@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/said"
 )
 
 //go:embed invisible_text.md
@@ -27,15 +28,15 @@ var InvisibleText = rules.Rule{
 }
 
 func checkInvisibleText(pass *rules.Pass) {
-	texts(pass, func(t said) {
-		for _, r := range invisible(t.field.Text.Raw()) {
+	said.Each(pass.Catalog, func(t said.Text) {
+		for _, r := range invisible(t.Head()) {
 			what := r.class.what
 			if r.hidden != "" {
 				what += fmt.Sprintf(" that spell %q", analyzers.Untrusted(r.hidden))
 			}
-			f := t.finding(r.start, r.end, "%s holds %s. Remove them, and ask how they came there.", t.where(), what)
+			f := t.Finding(r.start, r.end, "%s holds %s. Remove them, and ask how they came there.", t.Where(), what)
 			f.Severity = r.severity
-			if t.data() && r.hidden == "" {
+			if t.Data() && r.hidden == "" {
 				f.Severity = max(f.Severity-1, rules.Info) // web pages and terminals are full of them
 			}
 			pass.Report(f)
@@ -157,7 +158,7 @@ func explained(c *class, runes []rune, n int, prev, next rune, first bool) bool 
 		case runes[0] == 0xfeff:
 			return first
 		case runes[0] == 0xad:
-			return n == 1 // where a word may be divided
+			return n == 1 && unicode.IsLetter(prev) && unicode.IsLetter(next) // where a word may be divided
 		case runes[0] == 0x200d && (pictured(prev) || prev >= 0x1f3fb && prev <= 0x1f3ff) && pictured(next):
 			return true
 		case runes[0] == 0x200b || runes[0] == 0x200c || runes[0] == 0x200d:

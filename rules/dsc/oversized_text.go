@@ -4,6 +4,7 @@ import (
 	_ "embed"
 
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/said"
 )
 
 //go:embed oversized_text.md
@@ -20,15 +21,11 @@ var OversizedText = rules.Rule{
 	Check:      checkOversizedText,
 }
 
-// longestText is far above the longest description of an honest tool (about
-// 10 KB); the other rules of this package read as much of a text.
-const longestText = 64 << 10
-
 func checkOversizedText(pass *rules.Pass) {
-	everyText(pass, func(t said) {
-		if n := len(t.field.Text.Raw()); n > longestText && !t.data() {
-			f := t.finding(0, min(n, 80), "%s is %d KB long: it fills a model's memory, and nobody reads it to the end, nor do the other rules. Shorten it.", t.where(), n>>10)
-			if t.doc != nil && t.doc.Kind == "skill-reference" {
+	said.Each(pass.Catalog, func(t said.Text) {
+		if n := len(t.Field.Text.Raw()); n > said.Longest && !t.Data() {
+			f := t.Finding(0, min(n, 80), "%s is %d KB long: it fills a model's memory, and nobody reads it to the end, nor do the other rules. Shorten it.", t.Where(), n>>10)
+			if t.Doc != nil && t.Doc.Kind == "skill-reference" {
 				f.Severity = rules.Low // it is read on demand
 			}
 			pass.Report(f)

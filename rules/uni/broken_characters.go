@@ -37,9 +37,9 @@ func checkBrokenCharacters(pass *rules.Pass) {
 		if count == 0 {
 			continue
 		}
-		f := t.finding(first.Start, first.End, "%s holds half of a surrogate pair, which programs read in different ways. Write the character whole.", t.where())
+		f := t.Finding(first.Start, first.End, "%s holds half of a surrogate pair, which programs read in different ways. Write the character whole.", t.Where())
 		if raw := f.Span.Raw(); !bytes.HasPrefix(raw, []byte(`\u`)) || bytes.EqualFold(raw, []byte(`\ufffd`)) {
-			f = t.finding(first.Start, first.End, "%s holds bytes that were lost when its encoding was changed. Save the text as UTF-8.", t.where())
+			f = t.Finding(first.Start, first.End, "%s holds bytes that were lost when its encoding was changed. Save the text as UTF-8.", t.Where())
 			f.Severity = rules.Info
 		}
 		pass.Report(f)

@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/confusable"
+	"github.com/sallyport-mcp/sallyport/rules/said"
 )
 
 //go:embed confusable_host_in_text.md
@@ -28,25 +29,21 @@ var ConfusableHostInText = rules.Rule{
 }
 
 func checkConfusableHostInText(pass *rules.Pass) {
-	for _, s := range pass.Catalog.Servers {
-		s.Surface.Fields(func(owner *analyzers.Item, f analyzers.Field) {
-			raw := f.Text.Raw()
-			raw = raw[:min(len(raw), longestText)]
-			if f.Key || ascii(raw) && !strings.Contains(raw, "xn--") {
-				return
+	said.Each(pass.Catalog, func(t said.Text) {
+		raw := t.Head()
+		if t.Field.Key || ascii(raw) && !strings.Contains(raw, "xn--") {
+			return
+		}
+		eachHost(raw, func(start, end int) {
+			host := raw[start:end]
+			if looks := looksLike(host); looks != "" {
+				f := t.Finding(start, end, "%s names the host %q, which is drawn like %q and is another one. Take the address from its operator's documentation.",
+					t.Where(), analyzers.Untrusted(host), analyzers.Untrusted(looks))
+				f.Subject = host
+				pass.Report(f)
 			}
-			t := said{server: s, owner: owner, field: f}
-			eachHost(raw, func(start, end int) {
-				host := raw[start:end]
-				if looks := looksLike(host); looks != "" {
-					finding := t.finding(start, end, "%s names the host %q, which is drawn like %q and is another one. Take the address from its operator's documentation.",
-						t.where(), analyzers.Untrusted(host), analyzers.Untrusted(looks))
-					finding.Subject = host
-					pass.Report(finding)
-				}
-			})
 		})
-	}
+	})
 }
 
 // mostHosts bounds the hosts of one text that are decoded.

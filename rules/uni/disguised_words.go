@@ -42,7 +42,7 @@ func checkDisguisedWords(pass *rules.Pass) {
 				}
 			case text.Leet, text.Spaced, text.Lookalike, text.Styled:
 				if n.Kind == text.Styled {
-					n.Decoded = plain(t.field.Text.Raw()[n.Start:n.End])
+					n.Decoded = plain(t.Field.Text.Raw()[n.Start:n.End])
 				}
 				weight := spelt(n)
 				if weight == 0 {
@@ -64,9 +64,9 @@ func checkDisguisedWords(pass *rules.Pass) {
 			if turned.Kind == text.ROT13 {
 				how = "with its letters rotated by 13"
 			}
-			pass.Report(t.finding(turned.Start, turned.End, "%s holds a sentence written %s (%q). Write it out, or remove it.", t.where(), how, shown(turned.Decoded)))
+			pass.Report(t.Finding(turned.Start, turned.End, "%s holds a sentence written %s (%q). Write it out, or remove it.", t.Where(), how, shown(turned.Decoded)))
 		case letters >= enough[kind] && kind != 0:
-			f := t.finding(first.Start, first.End, "%s holds words written %s (%q). Write them in plain letters.", t.where(), hows[kind], shown(first.Decoded))
+			f := t.Finding(first.Start, first.End, "%s holds words written %s (%q). Write them in plain letters.", t.Where(), hows[kind], shown(first.Decoded))
 			if kind == text.Styled {
 				f.Severity = rules.Info // bold by other letters: mostly ornament
 			} else if letters < 2*enough[kind] {

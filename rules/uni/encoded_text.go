@@ -36,7 +36,7 @@ func checkEncodedText(pass *rules.Pass) {
 				return
 			}
 			reported = true
-			pass.Report(t.finding(n.Start, n.End, "%s holds %s in %s, which a model reads and a person does not. Write it out, or remove it.", t.where(), what, n.Kind))
+			pass.Report(t.Finding(n.Start, n.End, "%s holds %s in %s, which a model reads and a person does not. Write it out, or remove it.", t.Where(), what, n.Kind))
 		})
 	}
 }

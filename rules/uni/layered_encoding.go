@@ -26,7 +26,7 @@ func checkLayeredEncoding(pass *rules.Pass) {
 	for _, t := range texts(pass) {
 		for _, n := range t.views[0].Notes {
 			if n.Kind == text.Limit {
-				pass.Report(t.finding(n.Start, n.End, "%s is encoded in more layers, or in more text, than this scan takes off, so that what it says was not judged to the end. Write it out, or remove it.", t.where()))
+				pass.Report(t.Finding(n.Start, n.End, "%s is encoded in more layers, or in more text, than this scan takes off, so that what it says was not judged to the end. Write it out, or remove it.", t.Where()))
 				break
 			}
 		}

@@ -29,14 +29,14 @@ var MixedScriptName = rules.Rule{
 
 func checkMixedScriptName(pass *rules.Pass) {
 	for _, n := range names(pass) {
-		name := n.field.Text.Raw()
+		name := n.Field.Text.Raw()
 		skeleton, folded := confusable.Skeleton(name)
 		if !folded || !confusable.Mixed(name) && !ascii(skeleton) || ascii(norm.NFKC.String(name)) {
 			continue // one that normalisation makes plain is unstable-name's
 		}
 		start, end, letter := odd(name)
-		pass.Report(n.finding(start, end, "name %q in %s looks like %q and is another one: %s. Type it anew.",
-			n.field.Text, n.where(), analyzers.Untrusted(skeleton), fmt.Sprintf("its %c is %U", letter, letter)))
+		pass.Report(n.Finding(start, end, "name %q in %s looks like %q and is another one: %s. Type it anew.",
+			n.Field.Text, n.Where(), analyzers.Untrusted(skeleton), fmt.Sprintf("its %c is %U", letter, letter)))
 	}
 }
 

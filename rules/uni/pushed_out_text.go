@@ -26,7 +26,7 @@ var PushedOutText = rules.Rule{
 
 func checkPushedOutText(pass *rules.Pass) {
 	for _, t := range texts(pass) {
-		raw := t.field.Text.Raw()
+		raw := t.Field.Text.Raw()
 		var first text.Note
 		t.rawNotes(func(n text.Note) {
 			if n.Kind == text.Padding && first.End == 0 && n.End < len(raw) && strings.TrimSpace(raw[:n.Start]) != "" {
@@ -36,7 +36,7 @@ func checkPushedOutText(pass *rules.Pass) {
 		if first.End == 0 {
 			continue
 		}
-		pass.Report(t.finding(first.Start, first.End, "%s holds %d white space characters in a row, and text behind them that a reader does not see. Remove the space.",
-			t.where(), utf8.RuneCountInString(raw[first.Start:first.End])))
+		pass.Report(t.Finding(first.Start, first.End, "%s holds %d white space characters in a row, and text behind them that a reader does not see. Remove the space.",
+			t.Where(), utf8.RuneCountInString(raw[first.Start:first.End])))
 	}
 }

@@ -35,7 +35,7 @@ func checkStackedMarks(pass *rules.Pass) {
 		if count == 0 {
 			continue
 		}
-		f := t.finding(first.Start, first.End, "%s holds letters under a pile of combining marks, which cover the lines around them and break words for whoever compares them. Remove the marks.", t.where())
+		f := t.Finding(first.Start, first.End, "%s holds letters under a pile of combining marks, which cover the lines around them and break words for whoever compares them. Remove the marks.", t.Where())
 		if count >= manyPiles {
 			f.Severity = rules.Medium
 		}

@@ -9,20 +9,15 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/said"
 	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
-// said is one string that a model reads.
-type said struct {
-	server *analyzers.Server
-	owner  *analyzers.Item // nil for the instructions
-	field  analyzers.Field
-	views  []text.View // of the head of the text; nil where nothing is disguised
+// disguised is a string that may be, with its views.
+type disguised struct {
+	said.Text
+	views []text.View // of the head of the string
 }
-
-// longestText is how much of a string is read; the rule oversized-text speaks
-// of longer ones.
-const longestText = 64 << 10
 
 type (
 	textsKey struct{}
@@ -31,27 +26,23 @@ type (
 
 // texts returns the strings that may be disguised, with their views: computed
 // once for all rules.
-func texts(pass *rules.Pass) []said {
+func texts(pass *rules.Pass) []disguised {
 	return pass.Shared(textsKey{}, func() any {
-		var out []said
-		for _, s := range pass.Catalog.Servers {
-			s.Surface.Fields(func(owner *analyzers.Item, f analyzers.Field) {
-				if f.Key || strings.HasSuffix(f.Path, ".pattern") {
-					return // names are judged as such; a pattern is written in escapes
-				}
-				raw := f.Text.Raw()
-				raw = raw[:min(len(raw), longestText)]
-				if suspect(raw) {
-					out = append(out, said{s, owner, f, text.Views(raw, text.Limits{})})
-				}
-			})
-		}
+		var out []disguised
+		said.Each(pass.Catalog, func(t said.Text) {
+			if t.Field.Key || strings.HasSuffix(t.Field.Path, ".pattern") {
+				return // names are judged as such; a pattern is written in escapes
+			}
+			if head := t.Head(); suspect(head) {
+				out = append(out, disguised{t, text.Views(head, text.Limits{})})
+			}
+		})
 		return out
-	}).([]said)
+	}).([]disguised)
 }
 
 // notes calls visit with the notes of a kind in all views of a text.
-func (t said) notes(visit func(text.Note)) {
+func (t disguised) notes(visit func(text.Note)) {
 	for _, v := range t.views {
 		for _, n := range v.Notes {
 			visit(n)
@@ -59,29 +50,11 @@ func (t said) notes(visit func(text.Note)) {
 	}
 }
 
-// finding starts a finding about the part [start, end) of the text.
-func (t said) finding(start, end int, format string, args ...any) rules.Finding {
-	f := rules.OnServer(t.server, t.field.Text.At(start, end), t.field.Path, format, args...)
-	if t.owner != nil {
-		f.Tool = t.owner.Name.Raw()
-	}
-	return f
-}
-
-// where names the text for a message.
-func (t said) where() string {
-	path := analyzers.Untrusted(t.field.Path).String()
-	if t.owner == nil {
-		return path + ` of server "` + t.server.Name.String() + `"`
-	}
-	return path + " of " + t.owner.Kind + ` "` + t.owner.Name.String() + `"`
-}
-
 // names returns the identifiers that are not plain ASCII: names of tools and
 // prompts, and of their parameters.
-func names(pass *rules.Pass) []said {
+func names(pass *rules.Pass) []said.Text {
 	return pass.Shared(namesKey{}, func() any {
-		var out []said
+		var out []said.Text
 		for _, s := range pass.Catalog.Servers {
 			s.Surface.Fields(func(owner *analyzers.Item, f analyzers.Field) {
 				if owner == nil || !f.Key && (f.Path != "name" || owner.Kind == "resource" || owner.Kind == "template") || ascii(f.Text.Raw()) || len(f.Text.Value) > longestName {
@@ -90,11 +63,11 @@ func names(pass *rules.Pass) []said {
 				if f.Key && !strings.Contains(f.Path, "properties.") {
 					return
 				}
-				out = append(out, said{server: s, owner: owner, field: f})
+				out = append(out, said.Text{Server: s, Owner: owner, Field: f})
 			})
 		}
 		return out
-	}).([]said)
+	}).([]said.Text)
 }
 
 // longestName bounds the identifiers that are looked at.
@@ -119,7 +92,7 @@ func shown(decoded string) analyzers.Untrusted {
 }
 
 // rawNotes calls visit with the notes of the text as it is written.
-func (t said) rawNotes(visit func(text.Note)) {
+func (t disguised) rawNotes(visit func(text.Note)) {
 	for _, n := range t.views[0].Notes {
 		visit(n)
 	}

@@ -26,13 +26,13 @@ var UnstableName = rules.Rule{
 
 func checkUnstableName(pass *rules.Pass) {
 	for _, n := range names(pass) {
-		name := n.field.Text.Raw()
+		name := n.Field.Text.Raw()
 		stable := norm.NFKC.String(name)
 		if stable == name {
 			continue
 		}
 		end := norm.NFKC.QuickSpanString(name)
-		f := n.finding(end, len(name), "name %q in %s becomes %q where a program normalises it, so that two programs compare two names. Type it anew.", n.field.Text, n.where(), analyzers.Untrusted(stable))
+		f := n.Finding(end, len(name), "name %q in %s becomes %q where a program normalises it, so that two programs compare two names. Type it anew.", n.Field.Text, n.Where(), analyzers.Untrusted(stable))
 		if ascii(stable) {
 			f.Severity = rules.Medium
 		}
