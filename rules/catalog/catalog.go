@@ -107,6 +107,7 @@ var written = []*rules.Rule{
 	&img.HostPathMount,
 	&img.PrivilegedContainer,
 	&img.UnpinnedImage,
+	&pkg.LookalikeInText,
 	&pkg.LookalikePackage,
 	&pkg.UnscopedTwin,
 	&pkg.VulnerableMCPPackage,

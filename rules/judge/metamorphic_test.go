@@ -137,3 +137,21 @@ func FuzzDress(f *testing.F) {
 		}
 	})
 }
+
+// TestFieldOrder: members of a definition may stand in any order.
+func TestFieldOrder(t *testing.T) {
+	j := New(Default())
+	filler := "Finds the parcels of a customer by number, name or place and returns their last known position."
+	for _, text := range attacks() {
+		var fields []analyzers.Field
+		for i, s := range []string{filler, text, "Number or name of the customer."} {
+			src := &analyzers.Source{Path: "x", Bytes: []byte(s)}
+			fields = append(fields, analyzers.Field{Path: []string{"title", "inputSchema.description", "note"}[i], Text: analyzers.Text{Value: analyzers.Untrusted(s), Span: src.Span(0, len(s))}})
+		}
+		want, _ := j.Definition(Setting{}, fields)
+		slices.Reverse(fields)
+		if got, _ := j.Definition(Setting{}, fields); got != want || got < rules.Medium {
+			t.Errorf("%s in one order, %s in the other: %q", want, got, text)
+		}
+	}
+}
