@@ -193,7 +193,7 @@ func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
 			factor = quoteFactor
 		}
 		forbids := forbidden || forbids(m.hits)
-		doubted := false // by the model
+		doubted, agreed := false, true // by the model
 		if j.model != nil {
 			w := window{end: end, start: start, mentioned: factor < 1 || forbids, quoted: quoted}
 			both := 0.0
@@ -206,7 +206,7 @@ func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
 				}
 				windows = keep(windows, w)
 			}
-			doubted = w.score < harmlessBelow[in.Role]
+			doubted, agreed = w.score < harmlessBelow[in.Role], in.Role == InDefinition || w.score >= suspicious
 		}
 		add := func(technique int, weight float64, start int, mentioned bool) {
 			if weight > m.best[technique].Weight {
@@ -223,6 +223,8 @@ func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
 						add(c.technique, c.weight*quoteFactor, start, true)
 					} else if doubted && c.weight < beyondDoubt {
 						add(c.technique, c.weight*quoteFactor, start, true)
+					} else if !agreed && c.weight >= beyondDoubt {
+						add(c.technique, mediumAt, start, false)
 					} else {
 						add(c.technique, c.weight*factor, start, factor < 1)
 					}
@@ -236,7 +238,7 @@ func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
 	}
 	for _, c := range j.counted {
 		if m.total[c.counted] >= c.times && c.weight > m.best[c.technique].Weight {
-			m.best[c.technique] = Sign{j.techniques[c.technique], c.weight, 0, len(text), false, false}
+			m.best[c.technique] = Sign{j.techniques[c.technique], c.weight, 0, len(text), false, in.Role == InText}
 		}
 	}
 	about := in.Role == InText && defences >= manyDefences

@@ -129,8 +129,9 @@ func (j *Judge) strange(in Setting, w window, p purpose) Sign {
 }
 
 // harmlessBelow is the score below which the model takes a clause for harmless
-// in each role: what it holds of a technique is then a mention, unless the
-// technique weighs so much that it is beyondDoubt. Definitions are short; their
+// in each role: what it holds of a technique is then a mention. A technique that
+// weighs so much that it is beyondDoubt is none, and comes to medium unless the
+// model finds the clause suspicious, too. Definitions are short; their
 // techniques need no second opinion.
 var harmlessBelow = [Roles]float64{InDefinition: math.Inf(-1), InText: -1}
 
