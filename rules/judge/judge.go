@@ -515,13 +515,29 @@ var endsClause = [256]bool{'\n': true, '.': true, '!': true, '?': true, ';': tru
 // text that is broken into lines of one width.
 func goesOn(text string, start, i int) bool {
 	const narrowest = 24 // bytes: shorter lines are lists, verses, tables
-	if i-start < narrowest || text[i-1] != ',' && (text[i-1]|0x20 < 'a' || text[i-1]|0x20 > 'z') {
+	if i == start || text[i-1] != ',' && !asciiLetter(text[i-1]) {
 		return false
 	}
+	if strings.IndexByte(text[start:i], '\n') < 0 { // else it has gone on before
+		if line := text[max(0, i-narrowest):i]; len(line) < narrowest || strings.IndexByte(line, '\n') >= 0 {
+			return false
+		}
+	}
+	shouted := upper(text[i-1])
 	for i++; i < len(text) && (text[i] == ' ' || text[i] == '\t'); i++ {
 	}
-	return i < len(text) && text[i] >= 'a' && text[i] <= 'z'
+	switch next := text[min(i, len(text)-1)]; {
+	case i == len(text):
+		return false
+	case upper(next):
+		return shouted && i+1 < len(text) && (upper(text[i+1]) || text[i+1] == ' ')
+	}
+	return asciiLetter(text[i]) || strings.IndexByte("'\"`(~", text[i]) >= 0
 }
+
+func upper(b byte) bool { return b >= 'A' && b <= 'Z' }
+
+func asciiLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 
 // trim leaves white space out of [start, end).
 func trim(text string, start, end int) (int, int) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
@@ -74,14 +75,14 @@ func wrap(s string, width int) string {
 	var b strings.Builder
 	column := 0
 	for _, w := range strings.Split(s, " ") {
-		if column > 0 && column+len(w) > width {
+		if column > 0 && column+utf8.RuneCountInString(w) > width {
 			b.WriteByte('\n')
 			column = 0
 		} else if column > 0 {
 			b.WriteByte(' ')
 		}
 		b.WriteString(w)
-		column += len(w) + 1
+		column += utf8.RuneCountInString(w) + 1
 	}
 	return b.String()
 }
