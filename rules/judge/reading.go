@@ -1,0 +1,203 @@
+package judge
+
+import (
+	"math/bits"
+	"slices"
+	"strings"
+)
+
+// reading is one text on its way through the judge, clause by clause.
+type reading struct {
+	*Judge
+	in    Setting
+	text  string
+	low   string // in lower case
+	m     *scratch
+	lines shown
+
+	clauses   int
+	from      int // where the clause before begins
+	previous  set
+	recent    [memory]set
+	forbidden bool // by the heading of the section
+	defences  int  // clauses that speak of attacks as one who defends
+	windows   []window
+}
+
+// clause is one of them, with what is known of it.
+type clause struct {
+	start, end int
+	low        string
+	here       set  // its concepts
+	outside    set  // those outside of quotations
+	around     set  // its own and those of the few before it
+	defends    bool // it speaks of attacks as one who defends
+	quoted     bool // the document shows it
+	forbids    bool
+	factor     float64
+	trust      trust
+}
+
+// trust is what the model thinks of the techniques in a clause.
+type trust int
+
+const (
+	agreed    trust = iota // or it was not asked
+	undecided              // what is beyond doubt comes to medium
+	doubted                // what is not beyond doubt is a mention
+)
+
+// read returns the signs of a text, which low is in lower case, and the clauses
+// that look most like an order against the user: whether they are depends on
+// what the rest is about.
+func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
+	m := j.scratch.Get().(*scratch)
+	defer j.scratch.Put(m)
+	clear(m.best)
+	clear(m.total[:])
+	m.next(in.Role)
+	r := reading{Judge: j, in: in, text: text, low: low, m: m}
+	for start := 0; start < len(text); {
+		next := clauseEnd(text, start)
+		if from, to := trim(text, start, next); to-from >= shortestClause {
+			r.clause(from, to)
+		}
+		start = next
+	}
+	return r.signs()
+}
+
+// clause reads text[start:end].
+func (r *reading) clause(start, end int) {
+	c := clause{start: start, end: end, low: unbroken(r.low[start:end]), factor: 1}
+	r.m.hits = r.words.find(c.low, r.m.hits[:0])
+	if r.in.Siblings != nil {
+		r.m.hits = slices.DeleteFunc(r.m.hits, func(h hit) bool {
+			return h.class == toolNameClass && r.in.Siblings.names[strings.Trim(c.low[h.start:h.end], "`'\"")]
+		})
+	}
+	c.quoted = r.in.Role == InText && r.lines.at(r.text, start)
+	c.here, c.outside, c.defends = r.m.concepts(r.text[start:end], c.low, c.quoted)
+	if c.defends {
+		r.defences++
+		if !c.here.any(concrete) {
+			c.factor = quoteFactor
+		}
+	}
+	if heading(r.text[start:end]) {
+		r.forbidden = c.outside.has(negClass) || c.outside.has(defenceClass)
+	}
+	c.forbids = r.forbidden || forbids(r.m.hits)
+	c.around = c.here
+	for _, other := range r.recent {
+		c.around.join(other)
+	}
+	if r.model != nil {
+		r.ask(&c)
+	}
+	r.weigh(&c)
+	r.recent[r.clauses%memory] = c.here
+	r.clauses++
+	r.previous, r.from = c.here, start
+}
+
+// ask asks the model.
+func (r *reading) ask(c *clause) {
+	r.m.learn(r.model, c.low, c.here)
+	w := window{start: c.start, end: c.end, mentioned: c.factor < 1 || c.forbids, quoted: c.quoted}
+	both := 0.0
+	if w.score, both = r.model.scores(r.m.reader); r.clauses > 0 && both > w.score {
+		w.start, w.score = r.from, both
+	}
+	if len(r.m.reader.words) >= fewestWords {
+		if r.clauses == 0 && r.in.opens {
+			w.score -= opening
+		}
+		r.windows = keep(r.windows, w)
+	}
+	switch {
+	case w.score < harmlessBelow[r.in.Role]:
+		c.trust = doubted
+	case r.in.Role == InText && w.score < suspicious:
+		c.trust = undecided
+	}
+}
+
+// weigh looks for the techniques that the clause shows.
+func (r *reading) weigh(c *clause) {
+	for word, set := range c.here {
+		for ; set != 0; set &= set - 1 {
+			for _, rule := range r.byConcept[word<<6+bits.TrailingZeros64(set)] {
+				if rule.weight > r.m.best[rule.technique].Weight && rule.holds(c.here, r.previous, c.around, r.m.hits) {
+					r.add(rule, c)
+				}
+			}
+		}
+	}
+}
+
+// add takes the weight of a condition that holds.
+func (r *reading) add(rule rule, c *clause) {
+	weight, mentioned := rule.weight*c.factor, c.factor < 1
+	switch t := r.techniques[rule.technique]; {
+	case r.forbidden, c.forbids && !t.Negative, !rule.within(c.outside), c.trust == doubted && rule.weight < beyondDoubt:
+		weight, mentioned = rule.weight*quoteFactor, true
+	case c.trust != agreed && rule.weight >= beyondDoubt:
+		weight, mentioned = mediumAt, false
+	}
+	if weight > r.m.best[rule.technique].Weight {
+		r.m.best[rule.technique] = Sign{r.techniques[rule.technique], weight, c.start, c.end, mentioned, c.quoted}
+	}
+}
+
+// signs closes the reading.
+func (r *reading) signs() ([]Sign, []window) {
+	for _, c := range r.counted {
+		if r.m.total[c.counted] >= c.times && c.weight > r.m.best[c.technique].Weight {
+			r.m.best[c.technique] = Sign{r.techniques[c.technique], c.weight, 0, len(r.text), false, r.in.Role == InText}
+		}
+	}
+	about := r.in.Role == InText && r.defences >= manyDefences
+	for i := range r.windows {
+		r.windows[i].quoted = r.windows[i].quoted || about
+	}
+	var out []Sign
+	for _, s := range r.m.best {
+		if s.Weight > 0 {
+			s.Quoted = s.Quoted || about
+			out = append(out, s)
+		}
+	}
+	return out, r.windows
+}
+
+// manyDefences is in how many clauses a text speaks of attacks that is about
+// them.
+const manyDefences = 3
+
+// shown knows which lines of a Markdown document show something: block quotes
+// and code.
+type shown struct {
+	next   int // where the lines begin that were not looked at
+	fenced bool
+	here   bool // the line before next shows something
+}
+
+// at reports whether the line of text[i] does. Asked in order of i.
+func (s *shown) at(text string, i int) bool {
+	for s.next <= i {
+		end := strings.IndexByte(text[s.next:], '\n')
+		line := text[s.next:]
+		if end >= 0 {
+			line = line[:end]
+		}
+		s.next += len(line) + 1
+		bare := strings.TrimLeft(line, " \t")
+		fence := strings.HasPrefix(bare, "```") || strings.HasPrefix(bare, "~~~")
+		if fence {
+			s.fenced = !s.fenced
+		}
+		s.here = s.fenced || fence || strings.HasPrefix(bare, ">") || len(bare) > 0 && (len(line)-len(bare) >= 4 || line[0] == '\t')
+	}
+	return s.here
+}
