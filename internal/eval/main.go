@@ -5,14 +5,11 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
-	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"slices"
 
 	"github.com/sallyport-mcp/sallyport/internal/corpus"
@@ -61,14 +58,14 @@ func eval(f floors, verbose bool) error {
 			rows[i] = maps.Clone(it.Tool)
 		}
 	}
-	verdicts, err := judge(rows)
+	verdicts, err := corpus.Judge(rows)
 	if err != nil {
 		return err
 	}
 	groups, totals := map[string]count{}, map[string]count{}
 	byRule := map[string]map[string]count{} // by split and rule, by label
 	for i, it := range items {
-		hit := verdicts[i].stops()
+		hit := verdicts[i].Stops()
 		group := it.Technique
 		if !it.Malicious() {
 			group = it.Kind
@@ -77,7 +74,7 @@ func eval(f floors, verbose bool) error {
 		groups[group] = groups[group].with(hit)
 		total := it.Split + " " + it.Label
 		totals[total] = totals[total].with(hit)
-		for _, rule := range verdicts[i].rules() {
+		for _, rule := range verdicts[i].Rules() {
 			key := it.Split + " " + rule
 			if byRule[key] == nil {
 				byRule[key] = map[string]count{}
@@ -128,7 +125,7 @@ func harmless() (float64, error) {
 	for i, r := range results {
 		rows[i] = map[string]any{"text": r.Text}
 	}
-	verdicts, err := judge(rows)
+	verdicts, err := corpus.Judge(rows)
 	if err != nil {
 		return 0, err
 	}
@@ -138,67 +135,11 @@ func harmless() (float64, error) {
 		if r.Tune() {
 			split = "tune"
 		}
-		s := verdicts[i].Severity
-		high[split] = high[split].with(s == "high" || s == "critical")
-		medium[split] = medium[split].with(verdicts[i].stops())
+		high[split] = high[split].with(verdicts[i].Blocks())
+		medium[split] = medium[split].with(verdicts[i].Stops())
 	}
 	for _, split := range []string{"test", "tune"} {
 		fmt.Printf("%-46s high %s  medium or above %s\n", split+" harmless results", high[split], medium[split])
 	}
 	return high["test"].percent(), nil
-}
-
-// verdict is a line of what `sallyport judge` prints.
-type verdict struct {
-	Severity string
-	Findings []struct{ RuleID, Severity string }
-}
-
-func stops(severity string) bool {
-	return severity == "medium" || severity == "high" || severity == "critical"
-}
-
-func (v *verdict) stops() bool { return stops(v.Severity) }
-
-// rules are those that stop the text, each once.
-func (v *verdict) rules() []string {
-	var out []string
-	for _, f := range v.Findings {
-		if stops(f.Severity) {
-			out = append(out, f.RuleID)
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
-}
-
-// judge runs rows through `sallyport judge`.
-func judge(rows []map[string]any) ([]verdict, error) {
-	var in bytes.Buffer
-	enc := json.NewEncoder(&in)
-	for _, row := range rows {
-		if err := enc.Encode(row); err != nil {
-			return nil, err
-		}
-	}
-	cmd := exec.Command("go", "run", "./cmd/sallyport", "judge", "-")
-	cmd.Stdin, cmd.Stderr = &in, os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return nil, err
-	}
-	verdicts := make([]verdict, 0, len(rows))
-	lines := bufio.NewScanner(bytes.NewReader(out))
-	lines.Buffer(nil, 64<<20)
-	for lines.Scan() {
-		var v verdict
-		if err := json.Unmarshal(lines.Bytes(), &v); err != nil {
-			return nil, err
-		}
-		verdicts = append(verdicts, v)
-	}
-	if len(verdicts) != len(rows) {
-		return nil, fmt.Errorf("%d verdicts on %d rows", len(verdicts), len(rows))
-	}
-	return verdicts, lines.Err()
 }

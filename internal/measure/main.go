@@ -1,7 +1,8 @@
-// Command measure runs the scan over a labelled set of configurations, each as
-// a file of its own, and prints what came of it per source. A row is a JSON
-// object with source, id, name and content, one a line. The sets are not part
-// of this repository.
+// Command measure runs the program over a labelled set and prints what came of
+// it per source. A row is a JSON object with source, id, name and content (a
+// configuration, scanned as a file of its own), or with -text description and
+// inputSchema (a tool, judged alone) or content alone (a text), one a line. The
+// sets are not part of this repository.
 package main
 
 import (
@@ -9,6 +10,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -39,12 +41,18 @@ func (t *tally) atLeast(s rules.Severity) (n int) {
 }
 
 func main() {
-	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: go run ./internal/measure ROWS.jsonl...")
+	texts := flag.Bool("text", false, "rows are tools and texts, not configurations")
+	flag.Parse()
+	if flag.NArg() == 0 {
+		fmt.Fprintln(os.Stderr, "usage: go run ./internal/measure [-text] ROWS.jsonl...")
 		os.Exit(2)
 	}
-	for _, name := range os.Args[1:] {
-		if err := measure(name); err != nil {
+	run := measure
+	if *texts {
+		run = measureTexts
+	}
+	for _, name := range flag.Args() {
+		if err := run(name); err != nil {
 			fmt.Fprintln(os.Stderr, "measure:", err)
 			os.Exit(1)
 		}
