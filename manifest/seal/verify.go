@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/sigstore/sigstore-go/pkg/bundle"
@@ -282,7 +283,7 @@ func open(b []byte) (*bundle.Bundle, []byte, error) {
 	}
 	var entity bundle.Bundle
 	if err := entity.UnmarshalJSON(b); err != nil {
-		return nil, nil, refuse(Malformed, "is the file whole, and a Sigstore bundle (*.sigstore.json)?", "not a Sigstore bundle: %s", shown(err.Error())).because(err)
+		return nil, nil, refuse(Malformed, "is the file whole, and a Sigstore bundle (*.sigstore.json)?", "not a Sigstore bundle: %s", shown(plainly(err))).because(err)
 	}
 	if version, err := entity.Version(); err != nil || version != "v0.3" {
 		return nil, nil, refuse(Malformed, "sign it again with a current Sigstore client", "the bundle's version is %s, and only v0.3 is read", shown(version)).because(err)
@@ -348,15 +349,15 @@ func (v *Verifier) diagnose(entity *bundle.Bundle, content verify.VerificationCo
 	}
 	logged, err := v.verifier.VerifyTransparencyLogInclusion(entity)
 	if err != nil {
-		return refuse(LogEntry, "the log entry belongs to another signature, or to a log that the trusted root does not list; for a private instance without a log: --insecure-ignore-tlog", "no log of the trusted root holds this signature: %s", shown(err.Error())).because(err)
+		return refuse(LogEntry, "the log entry belongs to another signature, or to a log that the trusted root does not list; for a private instance without a log: --insecure-ignore-tlog", "no log of the trusted root holds this signature: %s", shown(plainly(err))).because(err)
 	}
 	times, err := v.verifier.VerifyObserverTimestamps(entity, logged)
 	if err != nil {
-		return refuse(Timestamp, "sign again with a timestamp authority that the trusted root lists", "nobody in the trusted root vouches for when it was signed: %s", shown(err.Error())).because(err)
+		return refuse(Timestamp, "sign again with a timestamp authority that the trusted root lists", "nobody in the trusted root vouches for when it was signed: %s", shown(plainly(err))).because(err)
 	}
 	leaf := content.Certificate()
 	if leaf == nil {
-		return refuse(Signature, "", "%s", shown(cause.Error())).because(cause)
+		return refuse(Signature, "", "%s", shown(plainly(cause))).because(cause)
 	}
 	var chains [][]*x509.Certificate
 	for _, t := range times {
@@ -367,7 +368,7 @@ func (v *Verifier) diagnose(entity *bundle.Bundle, content verify.VerificationCo
 	}
 	if v.sct {
 		if err := verify.VerifySignedCertificateTimestamp(chains, 1, v.material); err != nil {
-			return refuse(CertificateLog, "for a private instance without certificate logs: --insecure-ignore-sct", "no certificate log of the trusted root has seen the certificate: %s", shown(err.Error())).because(err)
+			return refuse(CertificateLog, "for a private instance without certificate logs: --insecure-ignore-sct", "no certificate log of the trusted root has seen the certificate: %s", shown(plainly(err))).because(err)
 		}
 	}
 	if who, err := certificate.SummarizeCertificate(leaf); err == nil {
@@ -376,7 +377,7 @@ func (v *Verifier) diagnose(entity *bundle.Bundle, content verify.VerificationCo
 		}
 		return refuse(Identity, "the expression has to match the whole identity", "%s signed it, and %s is expected", shown(who.SubjectAlternativeName), v.identity).because(cause)
 	}
-	return refuse(Certificate, "", "%s", shown(cause.Error())).because(cause)
+	return refuse(Certificate, "", "%s", shown(plainly(cause))).because(cause)
 }
 
 // keyMaterial is a trusted root whose only key is the one of the policy,
@@ -397,3 +398,9 @@ func (m keyMaterial) PublicKeyVerifier(string) (root.TimeConstrainedVerifier, er
 type always struct{ signature.Verifier }
 
 func (always) ValidAtTime(time.Time) bool { return true }
+
+// plainly is a library's error on one line. protobuf varies its white space on
+// purpose.
+func plainly(err error) string {
+	return strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "proto:")), " ")
+}
