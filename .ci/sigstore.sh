@@ -144,7 +144,7 @@ try 0 "we sign with an identity" ./sallyport manifest sign manifest.json --keyle
 try 0 "we verify it" ./sallyport manifest verify keyless.json "${ours[@]}" --subject "sha256:$digest"
 says 'signer +dev@example.test'
 try 0 "cosign verifies it" "$bin/cosign" verify-blob-attestation "${theirs[@]}" --bundle keyless.json --type $type blob
-try 0 "offline, in a world without a network" unshare -rn ./sallyport manifest verify keyless.json "${ours[@]}"
+unshare -rn true 2>/dev/null && try 0 "offline, in a world without a network" unshare -rn ./sallyport manifest verify keyless.json "${ours[@]}"
 try 0 "we sign with a workflow's identity" env ACTIONS_ID_TOKEN_REQUEST_URL="$issuer/workflow?x=1" ACTIONS_ID_TOKEN_REQUEST_TOKEN=runner \
 	./sallyport manifest sign manifest.json --keyless --fulcio-url "$fulcio" --rekor-url "$rekor" --rekor-version 2 --tsa-url "$tsa" -o workflow.json
 try 0 "we verify it" ./sallyport manifest verify workflow.json "${ours[@]}"

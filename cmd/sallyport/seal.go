@@ -293,6 +293,11 @@ func (p *program) manifestVerify(c *cli.Context) error {
 	if err != nil {
 		return usage(example, "%s", err)
 	}
+	for _, f := range []struct{ flag, missing string }{{"insecure-ignore-tlog", "transparency log"}, {"insecure-ignore-sct", "certificate log"}} {
+		if c.Bool(f.flag) {
+			fmt.Fprintf(p.stderr, "sallyport: --%s: no %s is asked for\n", f.flag, f.missing)
+		}
+	}
 	want := seal.Expect{Subjects: c.StringSlice("subject"), MinSerial: c.Uint64("min-serial"), Now: time.Now()}
 	if path := c.String("capture"); path != "" {
 		digest, err := p.surfaceDigest(path)
@@ -309,6 +314,9 @@ func (p *program) manifestVerify(c *cli.Context) error {
 		}
 		if len(want.Subjects) == 0 {
 			want.Subjects = []string{subject}
+		}
+		if !strings.Contains(image, "@") {
+			name = image + "@" + subject // the tag may be moved tomorrow
 		}
 		for _, a := range attached {
 			candidates = append(candidates, a.Bundle)

@@ -21,6 +21,7 @@ import (
 	"github.com/sigstore/sigstore-go/pkg/bundle"
 	"github.com/sigstore/sigstore-go/pkg/root"
 	"github.com/sigstore/sigstore-go/pkg/sign"
+	"github.com/sigstore/sigstore-go/pkg/verify"
 	"github.com/sigstore/sigstore/pkg/cryptoutils"
 	"github.com/sigstore/sigstore/pkg/signature"
 )
@@ -177,11 +178,11 @@ func Sign(ctx context.Context, statement []byte, predicateType string, with Sign
 		options.TransparencyLogs = append(options.TransparencyLogs, sign.NewRekor(&sign.RekorOptions{BaseURL: l.URL, Version: l.Version, Retries: 1}))
 	}
 	if with.Root != nil {
-		v, err := signature.LoadVerifier(key.Public(), crypto.SHA256)
+		material, err := with.material(with.Root.material)
 		if err != nil {
 			return nil, err
 		}
-		options.TrustedRoot = keyMaterial{with.Root.material, always{v}}
+		options.TrustedRoot = material
 	}
 	made, err := sign.Bundle(&sign.DSSEData{Data: statement, PayloadType: PayloadType}, key, options)
 	if err != nil {
@@ -189,6 +190,9 @@ func Sign(ctx context.Context, statement []byte, predicateType string, with Sign
 	}
 	whole, err := bundle.NewBundle(made)
 	if err != nil {
+		return nil, err
+	}
+	if err := with.finished(whole); err != nil {
 		return nil, err
 	}
 	b, err := whole.MarshalJSON()
@@ -204,6 +208,33 @@ func Sign(ctx context.Context, statement []byte, predicateType string, with Sign
 		return nil, refuse(TooLarge, "", "the bundle would have %d bytes, more than %d", plain.Len(), MaxBundle)
 	}
 	return plain.Bytes(), nil
+}
+
+// material is a trusted root with the signer's own key.
+func (s *Signer) material(trusted root.TrustedMaterial) (root.TrustedMaterial, error) {
+	v, err := signature.LoadVerifier(s.Key.Public(), crypto.SHA256)
+	return keyMaterial{trusted, always{v}}, err
+}
+
+// finished checks that the certificate which came back is one for the key that
+// signed, and that a key of a KMS did what it was asked to.
+func (s *Signer) finished(made *bundle.Bundle) error {
+	material, err := s.material(&root.BaseTrustedMaterial{})
+	if err != nil {
+		return err
+	}
+	signed, err := made.SignatureContent()
+	if err != nil {
+		return err
+	}
+	content, err := made.VerificationContent()
+	if err != nil {
+		return err
+	}
+	if err := verify.VerifySignature(signed, content, material); err != nil {
+		return fmt.Errorf("the finished signature does not verify: %w", err)
+	}
+	return nil
 }
 
 // keypair shows a crypto.Signer to the library.
