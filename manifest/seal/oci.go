@@ -26,8 +26,9 @@ const (
 	predicateNote   = "dev.sigstore.bundle.predicateType"
 	createdNote     = "org.opencontainers.image.created"
 	bundleType      = types.MediaType(MediaType)
-	maxReferrers    = 256 // looked through
-	maxAttached     = 32  // read
+	maxReferrers    = 256           // looked through
+	maxAttached     = 32            // read
+	maxHeld         = 2 * MaxBundle // bytes of them
 	maxRegistryBody = MaxBundle + 1<<20
 )
 
@@ -161,6 +162,7 @@ func (r Registry) Fetch(ctx context.Context, image string) (subject string, foun
 	if n := len(list.Manifests); n > maxReferrers {
 		return "", nil, refuse(TooLarge, "remove the superfluous ones from the registry", "%d artifacts are attached to the image, more than %d", n, maxReferrers)
 	}
+	held := 0
 	for _, desc := range list.Manifests {
 		// Registries differ in what they put in artifactType, so the
 		// manifest itself decides.
@@ -174,8 +176,8 @@ func (r Registry) Fetch(ctx context.Context, image string) (subject string, foun
 		if bundle == nil {
 			continue
 		}
-		if len(found) == maxAttached {
-			return "", nil, refuse(TooLarge, "remove the superfluous ones from the registry", "more than %d bundles are attached to the image", maxAttached)
+		if held += len(bundle); len(found) == maxAttached || held > maxHeld {
+			return "", nil, refuse(TooLarge, "remove the superfluous ones from the registry", "more than %d bundles or %d bytes are attached to the image", maxAttached, maxHeld)
 		}
 		found = append(found, Attached{desc.Digest.String(), bundle})
 	}
