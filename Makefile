@@ -4,7 +4,7 @@ GO ?= go
 FUZZTIME ?= 50000x
 BIN := bin/sallyport
 
-.PHONY: all build demo test race lint fuzz bench eval train docs check-docs rule clean self-scan
+.PHONY: all build demo test test-sigstore race lint fuzz bench eval train docs check-docs rule clean self-scan
 
 all: build test lint ## build, test, lint
 
@@ -19,6 +19,9 @@ demo: build ## scan fixtures/demo and write text and SARIF to bin/demo
 
 test: ## every unit and script test
 	$(GO) test ./...
+
+test-sigstore: ## sign and verify with cosign against a private Sigstore; builds both first
+	.ci/sigstore.sh
 
 race: ## the same with the race detector
 	$(GO) test -race ./...

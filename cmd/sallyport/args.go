@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -10,7 +11,7 @@ import (
 
 // flagsFirst moves the flags of a sub-command in front of its positional
 // arguments, because cli/v2 stops reading flags at the first positional. "--"
-// ends the flags.
+// ends the flags. A command of a command (manifest sign) is one sub-command.
 func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return args, nil
@@ -18,6 +19,14 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	command := app.Command(args[0])
 	if command == nil {
 		return args, nil
+	}
+	names := args[:1]
+	if len(args) > 1 {
+		for _, sub := range command.Subcommands {
+			if sub.HasName(args[1]) {
+				command, names = sub, args[:2]
+			}
+		}
 	}
 	valued := map[string]bool{}
 	for _, f := range command.Flags {
@@ -29,8 +38,8 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 			valued[name] = takesValue
 		}
 	}
-	flags, positionals := []string{args[0]}, []string(nil)
-	for i := 1; i < len(args); i++ {
+	flags, positionals := slices.Clone(names), []string(nil)
+	for i := len(names); i < len(args); i++ {
 		arg := args[i]
 		switch {
 		case arg == "--":
@@ -43,7 +52,7 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 			name := strings.TrimLeft(arg, "-")
 			if valued[name] { // and no "=value" in it, or it would not be known
 				if i++; i == len(args) {
-					return nil, usage("sallyport "+command.Name+" --help lists the flags", "flag %s needs a value", arg)
+					return nil, usage("sallyport "+strings.Join(names, " ")+" --help lists the flags", "flag %s needs a value", arg)
 				}
 				flags = append(flags, args[i])
 			}

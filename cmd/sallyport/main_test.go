@@ -24,10 +24,11 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":  runForCode,
-			"fifo":  makeFIFO,
-			"write": writeEscaped,
-			"same":  sameContent,
+			"code":    runForCode,
+			"fifo":    makeFIFO,
+			"write":   writeEscaped,
+			"same":    sameContent,
+			"keypair": makeKeypair,
 		},
 	})
 }
