@@ -1,0 +1,229 @@
+package manifest
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/gowebpki/jcs"
+)
+
+// canonical is the RFC 8785 form of a JSON value. What definitions are mostly
+// made of (ASCII keys, short escapes, plain numbers) is written here, several
+// times faster than the library does; everything else, and every error, is the
+// library's. A fuzz test holds the two to each other.
+func canonical(value []byte) ([]byte, error) {
+	w := writer{in: value, out: make([]byte, 0, len(value))}
+	if w.space(); w.at < len(value) && value[w.at] == '{' && w.value(0) {
+		if w.space(); w.at == len(value) {
+			return w.out, nil
+		}
+	}
+	out, err := jcs.Transform(value)
+	if err != nil {
+		return nil, fmt.Errorf("no canonical form (RFC 8785): %w", err)
+	}
+	return out, nil
+}
+
+// plainDepth bounds the recursion of the fast way.
+const plainDepth = 256
+
+// writer copies plain JSON in canonical form. Its methods are false for what is
+// not plain, or not JSON.
+type writer struct {
+	in      []byte
+	at      int
+	out     []byte
+	members []member // a stack: each object uses its top
+	moved   []byte   // where an object's members are put in order
+}
+
+// member is one member of an object: its key and the whole, "key":value, in the
+// output.
+type member struct{ start, key, end int }
+
+func (w *writer) space() {
+	for w.at < len(w.in) {
+		switch w.in[w.at] {
+		case ' ', '\t', '\r', '\n':
+			w.at++
+		default:
+			return
+		}
+	}
+}
+
+func (w *writer) next(c byte) bool {
+	w.space()
+	if w.at < len(w.in) && w.in[w.at] == c {
+		w.at++
+		return true
+	}
+	return false
+}
+
+func (w *writer) value(depth int) bool {
+	if w.space(); w.at == len(w.in) || depth > plainDepth {
+		return false
+	}
+	switch w.in[w.at] {
+	case '{':
+		return w.object(depth)
+	case '[':
+		return w.array(depth)
+	case '"':
+		return w.str(false)
+	case 't':
+		return w.literal("true")
+	case 'f':
+		return w.literal("false")
+	case 'n':
+		return w.literal("null")
+	}
+	return w.number()
+}
+
+func (w *writer) literal(word string) bool {
+	if !bytes.HasPrefix(w.in[w.at:], []byte(word)) {
+		return false
+	}
+	w.at += len(word)
+	w.out = append(w.out, word...)
+	return true
+}
+
+func (w *writer) array(depth int) bool {
+	w.at++
+	w.out = append(w.out, '[')
+	for first := true; !w.next(']'); first = false {
+		if !first {
+			if !w.next(',') {
+				return false
+			}
+			w.out = append(w.out, ',')
+		}
+		if !w.value(depth + 1) {
+			return false
+		}
+	}
+	w.out = append(w.out, ']')
+	return true
+}
+
+func (w *writer) object(depth int) bool {
+	w.at++
+	w.out = append(w.out, '{')
+	base, start := len(w.members), len(w.out)
+	sorted := true
+	for first := true; !w.next('}'); first = false {
+		if !first && !w.next(',') {
+			return false
+		}
+		m := member{start: len(w.out)}
+		if w.space(); w.at == len(w.in) || w.in[w.at] != '"' || !w.str(true) || !w.next(':') {
+			return false
+		}
+		m.key = len(w.out)
+		w.out = append(w.out, ':')
+		if !w.value(depth + 1) {
+			return false
+		}
+		m.end = len(w.out)
+		if len(w.members) > base {
+			before := w.members[len(w.members)-1]
+			sorted = sorted && bytes.Compare(w.key(before), w.key(m)) < 0
+		}
+		w.members = append(w.members, m)
+	}
+	own := w.members[base:]
+	if !sorted {
+		slices.SortFunc(own, func(a, b member) int { return bytes.Compare(w.key(a), w.key(b)) })
+		for i := 1; i < len(own); i++ {
+			if bytes.Equal(w.key(own[i-1]), w.key(own[i])) {
+				return false // a key that stands twice
+			}
+		}
+	}
+	w.moved = append(w.moved[:0], w.out[start:]...)
+	w.out = w.out[:start]
+	for i, m := range own {
+		if i > 0 {
+			w.out = append(w.out, ',')
+		}
+		w.out = append(w.out, w.moved[m.start-start:m.end-start]...)
+	}
+	w.out = append(w.out, '}')
+	w.members = w.members[:base]
+	return true
+}
+
+// key is a member's key without its quotes.
+func (w *writer) key(m member) []byte { return w.out[m.start+1 : m.key-1] }
+
+// plainKey are the bytes of keys whose order is that of their bytes.
+func plainKey(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }
+
+func (w *writer) str(isKey bool) bool {
+	start := w.at
+	w.at++
+	ascii := true
+	for w.at < len(w.in) {
+		switch c := w.in[w.at]; {
+		case c == '"':
+			w.at++
+			if !ascii && !utf8.Valid(w.in[start:w.at]) {
+				return false
+			}
+			w.out = append(w.out, w.in[start:w.at]...)
+			return true
+		case isKey && !plainKey(c), c < ' ':
+			return false
+		case c == '\\':
+			if w.at++; w.at == len(w.in) || bytes.IndexByte([]byte(`"\bfnrt`), w.in[w.at]) < 0 {
+				return false
+			}
+		case c >= utf8.RuneSelf:
+			ascii = false
+		}
+		w.at++
+	}
+	return false
+}
+
+// exactDigits is how many digits every integer may have to be its own
+// canonical form.
+const exactDigits = 15
+
+func (w *writer) number() bool {
+	start := w.at
+	for w.at < len(w.in) && bytes.IndexByte([]byte("+-.0123456789eE"), w.in[w.at]) >= 0 {
+		w.at++
+	}
+	text := w.in[start:w.at]
+	digits := bytes.TrimPrefix(text, []byte("-"))
+	if len(digits) == 0 || digits[0] < '0' || digits[0] > '9' || digits[0] == '0' && len(text) > 1 {
+		return false // also -0, 0.5 and what is no number
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	if len(digits) <= exactDigits {
+		w.out = append(w.out, text...)
+		return true
+	}
+	f, err := strconv.ParseFloat(string(text), 64)
+	if err != nil {
+		return false
+	}
+	s, err := jcs.NumberToJSON(f)
+	if err != nil {
+		return false
+	}
+	w.out = append(w.out, s...)
+	return true
+}
