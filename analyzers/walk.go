@@ -242,7 +242,7 @@ func (w *walk) batch(ctx context.Context, files []wanted, parts []*Catalog) {
 }
 
 func (c *Catalog) holds() bool {
-	return len(c.Clients)+len(c.Servers)+len(c.Documents)+len(c.Secrets) > 0
+	return len(c.Clients)+len(c.Servers)+len(c.Documents)+len(c.Manifests)+len(c.Secrets) > 0
 }
 
 // facts is about how many values the catalog holds, each of which may cost a

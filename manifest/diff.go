@@ -336,9 +336,10 @@ func (d *differ) add(op Op, part Part, a, b *tree.Node) {
 	d.out = append(d.out, delta)
 }
 
-// member says what the member of the place is: the shape below it, its part.
-func (d *differ) member(in shape, part Part, key string, v *tree.Node) (shape, Part) {
-	if len(d.path) == 0 {
+// member says what the member of a place is, depth keys down: the shape below it
+// and its part.
+func (d *differ) member(depth int, in shape, part Part, key string, v *tree.Node) (shape, Part) {
+	if depth == 0 {
 		switch key {
 		case "title", "description":
 			return data, PartText
@@ -381,9 +382,7 @@ func (d *differ) object(a, b *tree.Node, in shape, part Part) {
 		if !d.resolved() || d.static && depth == 0 && (x == nil || y == nil) {
 			return
 		}
-		next, p := d.member(in, part, key, cmp.Or(y, x))
-		d.path = d.path[:depth]
-		d.path = append(d.path, key)
+		next, p := d.member(depth, in, part, key, cmp.Or(y, x))
 		d.value(x, y, next, p)
 	}
 	for _, y := range b.Children {
