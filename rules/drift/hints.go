@@ -31,7 +31,7 @@ func judgeOneHint(out *Change, key string, before, after *tree.Node) {
 		return
 	}
 	was, is := hint(key, before), hint(key, after)
-	said := func(n *tree.Node, value string) bool { return n != nil && n.Text.Value == "true" == (value == "true") }
+	said := func(n *tree.Node, value string) bool { return n != nil && n.Text.Value.Raw() == value }
 	switch {
 	case key == "destructiveHint" && is && said(after, "true") && !said(before, "true"):
 		out.Class, out.Severity, out.Reason = Expanding, rules.High, "the tool says now that it destroys"
@@ -39,6 +39,8 @@ func judgeOneHint(out *Change, key string, before, after *tree.Node) {
 		out.Class, out.Severity, out.Reason = Cosmetic, rules.Info, key+" says what held without it"
 	case key == "readOnlyHint" && was:
 		out.Class, out.Severity, out.Reason = Expanding, rules.High, "the tool no longer says that it only reads: it may write now"
+	case key == "readOnlyHint" && said(before, "false"), key == "destructiveHint" && was && said(before, "true"):
+		out.Class, out.Severity, out.Reason = Poisoned, rules.High, "the tool says the opposite of what it said, and that it is harmless: clients skip their questions because of it"
 	case key == "readOnlyHint":
 		out.Class, out.Severity, out.Reason = Narrowing, rules.Medium, "the tool says now that it only reads: clients skip their questions because of it"
 	case key == "destructiveHint" && was:

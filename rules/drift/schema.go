@@ -1,6 +1,7 @@
 package drift
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -24,7 +25,7 @@ func judgeSchema(out *Change, p manifest.Pair, d manifest.Delta) {
 	case isParam(d.Path):
 		judgeParam(out, d)
 	case d.Path[0] == "arguments":
-		out.Class, out.Reason = Expanding, fmt.Sprintf("the argument %q has changed", where)
+		judgeArgument(out, d)
 	default:
 		judgeKeyword(out, d)
 	}
@@ -33,6 +34,19 @@ func judgeSchema(out *Change, p manifest.Pair, d manifest.Delta) {
 	}
 	if o, ok := suspectValue(p, d); ok {
 		out.object(o)
+	}
+}
+
+// judgeArgument is for an argument of a prompt.
+func judgeArgument(out *Change, d manifest.Delta) {
+	name := analyzers.Untrusted(cmp.Or(d.New, d.Old).Get("name").Str())
+	switch {
+	case len(d.Path) > 2:
+		out.Reason = fmt.Sprintf("%q of an argument has changed", analyzers.Untrusted(d.Key()))
+	case d.Op == manifest.Added:
+		out.Class, out.Reason = Expanding, fmt.Sprintf("the prompt takes %q, which it did not", name)
+	case d.Op == manifest.Removed:
+		out.Class, out.Reason = Narrowing, fmt.Sprintf("the prompt no longer takes %q", name)
 	}
 }
 
@@ -394,11 +408,14 @@ func suspectValue(p manifest.Pair, d manifest.Delta) (objection, bool) {
 			best, evidence = x, said
 		}
 	}
-	param := d.Op == manifest.Added && isParam(d.Path) && d.Path[0] == "inputSchema"
-	if param {
+	argument := d.Path[0] == "arguments" && len(d.Path) == 2
+	if d.Op == manifest.Added && (isParam(d.Path) && d.Path[0] == "inputSchema" || argument) {
 		name := named(d.Key())
+		if argument {
+			name = named(d.New.Get("name").Str())
+		}
 		said := name + " " + d.New.Get("title").Str() + " " + d.New.Get("description").Str()
-		try(suspicionOf(said, true), d.Key()+": "+d.New.Get("description").Str())
+		try(suspicionOf(said, argument || !closed(d.New)), d.Key()+": "+d.New.Get("description").Str())
 		try(givenAway(name), d.Key())
 	}
 	d.New.Walk(func(path string, n *tree.Node) bool {

@@ -44,7 +44,7 @@ var saysOf = [signCount]string{
 // commas.
 var lexicon = [signCount]string{
 	ambient: `conversation*, dialogue*, dialog history, chat history, chat so far, chat log*, transcript*, system prompt*, system message*, system instruction*, initial prompt,
-		previous message*, prior message*, earlier message*, recent message*, last message*, messages so far, message history, user message*, user request, user prompt*, users prompt*,
+		previous message*, prior message*, earlier message*, recent message*, last message*, messages so far, message history, user message*, request of the user, users request, user prompt*, users prompt*,
 		original request, original question, original prompt, full request, full prompt, verbatim request, user wording, own words, reasoning, chain of thought, thought process, thinking, context window,
 		working context, full context, model context, agent context, session context, session history, session notes, session transcript, task context, tool result*, tool output*, tool response*,
 		results of other, output of other, outputs of other, other results, earlier results, previous results, what the user said, what was said, open file*, workspace content*, attached file*, attachment*, uploaded file*,
@@ -159,6 +159,9 @@ func suspicionOf(s string, parameter bool) suspicion {
 	}
 	x := suspicion{signs: found}
 	x.weigh()
+	if parameter && found[ambient] {
+		x.weight++
+	}
 	return x
 }
 
@@ -245,10 +248,10 @@ func foreign(before, sentence string) bool {
 	if was.latin >= 20 && was.others == 0 && is.others >= 6 && is.others > is.latin {
 		return true
 	}
-	if was.english < 1 || is.english > 0 {
+	if was.english == 0 {
 		return false
 	}
-	return is.stops >= 2 && was.stops == 0
+	return is.stops >= 2 && is.stops > is.english && was.stops == 0
 }
 
 type letters struct{ latin, others, english, stops int }
