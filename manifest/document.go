@@ -7,12 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/analyzers/capture"
+	"github.com/sallyport-mcp/sallyport/analyzers/secret"
 	"github.com/sallyport-mcp/sallyport/analyzers/statement"
 	"github.com/sallyport-mcp/sallyport/analyzers/tree"
 )
@@ -114,7 +115,7 @@ type Options struct {
 	Server          Server
 	Surface         *analyzers.Surface
 	Serial          int64
-	Issued, Expires time.Time
+	Issued, Expires string // RFC 3339, in UTC and whole seconds: 2026-11-22T00:00:00Z
 }
 
 // MaxSerial is the largest serial that JSON carries exactly.
@@ -128,15 +129,13 @@ func New(o Options) (*Manifest, error) {
 		return nil, errors.New("a manifest needs the server's name")
 	case o.Serial < 1 || o.Serial > MaxSerial:
 		return nil, fmt.Errorf("the serial %d is not between 1 and %d", o.Serial, int64(MaxSerial))
-	case !o.Expires.After(o.Issued):
-		return nil, errors.New("the manifest would expire before it is issued")
 	}
 	items := Items(o.Surface)
 	digests, err := DigestAll(items)
 	if err != nil {
 		return nil, err
 	}
-	p := Predicate{Server: o.Server.normal(), Serial: o.Serial, Issued: stamp(o.Issued), Expires: stamp(o.Expires),
+	p := Predicate{Server: o.Server.normal(), Serial: o.Serial, Issued: o.Issued, Expires: o.Expires,
 		Tools: []Item{}, Prompts: []Item{}, Resources: []Item{}, Templates: []Item{}}
 	if p.Surface, err = surfaceDigest(o.Surface.Instructions, items, digests); err != nil {
 		return nil, err
@@ -170,8 +169,6 @@ func New(o Options) (*Manifest, error) {
 	m := &Manifest{Type: StatementType, PredicateType: PredicateType, Predicate: p, Subject: subjects(&p), surface: *o.Surface}
 	return m, m.check()
 }
-
-func stamp(t time.Time) string { return t.UTC().Truncate(time.Second).Format(time.RFC3339) }
 
 // normal is the identity with empty lists for missing ones.
 func (s Server) normal() Server {
@@ -207,6 +204,46 @@ func subjects(p *Predicate) []Subject {
 		}
 	}
 	return out
+}
+
+// ServerOf is the identity that a declaration gives a server. Secrets, the known
+// ones and whatever looks like one, are masked: a manifest is published. The
+// name is "" where only the file's name gives one.
+func ServerOf(s *analyzers.Server, secrets []analyzers.Secret) Server {
+	masked := func(text string) string {
+		for _, known := range secrets {
+			if v := known.Text.Raw(); v != "" && known.Server == s {
+				text = strings.ReplaceAll(text, v, "***")
+			}
+		}
+		return secret.Mask(text)
+	}
+	var out Server
+	if !s.Name.Span.IsZero() {
+		out.Name = s.Name.Raw()
+	}
+	if s.Command.Value != "" {
+		out.Launch = append(out.Launch, masked(s.Command.Raw()))
+		for _, arg := range s.Args {
+			out.Launch = append(out.Launch, masked(arg.Raw()))
+		}
+	}
+	out.URL = masked(s.URL.Raw())
+	packages, images := s.Packages, s.Images
+	if s.Launch != nil {
+		packages, images = slices.Concat(packages, s.Launch.Packages), slices.Concat(images, s.Launch.Images)
+	}
+	for _, p := range packages {
+		if p.PURL != "" {
+			out.Packages = append(out.Packages, Package{p.PURL, string(p.Pin)})
+		}
+	}
+	for _, i := range images {
+		if i.PURL != "" {
+			out.Images = append(out.Images, Package{i.PURL, string(i.Pin)})
+		}
+	}
+	return out.normal()
 }
 
 // imageDigest is the SHA-256 that pins an image in its purl, "" without one.
@@ -282,12 +319,9 @@ func (m *Manifest) Bytes() ([]byte, error) {
 // the document.
 func (m *Manifest) Surface() *analyzers.Surface { return &m.surface }
 
-// Times are issued and expires.
-func (m *Manifest) Times() (issued, expires time.Time) {
-	issued, _ = time.Parse(time.RFC3339, m.Predicate.Issued) // check has read them
-	expires, _ = time.Parse(time.RFC3339, m.Predicate.Expires)
-	return issued, expires
-}
+// Expired reports whether the manifest no longer holds at a time, which is spelt
+// as its own are.
+func (m *Manifest) Expired(now string) bool { return now >= m.Predicate.Expires }
 
 // Parse reads a manifest, strictly: unknown members, members that stand twice,
 // other spellings of ours and digests that are not those of what is described
@@ -424,15 +458,12 @@ func (m *Manifest) check() error {
 	case p.Serial < 1 || p.Serial > MaxSerial:
 		return fmt.Errorf("the serial %d is not between 1 and %d", p.Serial, int64(MaxSerial))
 	}
-	issued, err := moment("issued", p.Issued)
-	if err != nil {
-		return err
+	for _, t := range [...]struct{ name, text string }{{"issued", p.Issued}, {"expires", p.Expires}} {
+		if !moment.MatchString(t.text) {
+			return fmt.Errorf("%s is %q; it must be a time of RFC 3339 in UTC with whole seconds, like 2026-11-22T00:00:00Z", t.name, analyzers.Untrusted(t.text))
+		}
 	}
-	expires, err := moment("expires", p.Expires)
-	if err != nil {
-		return err
-	}
-	if !expires.After(issued) {
+	if p.Expires <= p.Issued {
 		return errors.New("the manifest expires before it is issued")
 	}
 	if in := p.Instructions; in != nil {
@@ -511,11 +542,5 @@ func checkBasis(item *analyzers.Item, d Item, definition []byte) error {
 	return nil
 }
 
-// moment reads a time in the one spelling that New writes.
-func moment(name, text string) (time.Time, error) {
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil || stamp(t) != text {
-		return t, fmt.Errorf("%s is %q; it must be a time of RFC 3339 in UTC with whole seconds, like 2026-11-22T00:00:00Z", name, analyzers.Untrusted(text))
-	}
-	return t, nil
-}
+// moment is the one spelling of a time, whose order is that of its bytes.
+var moment = regexp.MustCompile(`^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]Z$`)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -19,6 +20,17 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	if command == nil {
 		return args, nil
 	}
+	depth := 1
+	for ; depth < len(args); depth++ {
+		i := slices.IndexFunc(command.Subcommands, func(c *cli.Command) bool { return c.HasName(args[depth]) })
+		if i < 0 {
+			break
+		}
+		command = command.Subcommands[i]
+	}
+	if len(command.Subcommands) > 0 {
+		return args, nil // --help, or a name that the command itself refuses
+	}
 	valued := map[string]bool{}
 	for _, f := range command.Flags {
 		takesValue := true
@@ -29,8 +41,8 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 			valued[name] = takesValue
 		}
 	}
-	flags, positionals := []string{args[0]}, []string(nil)
-	for i := 1; i < len(args); i++ {
+	flags, positionals := slices.Clone(args[:depth]), []string(nil)
+	for i := depth; i < len(args); i++ {
 		arg := args[i]
 		switch {
 		case arg == "--":
@@ -43,7 +55,7 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 			name := strings.TrimLeft(arg, "-")
 			if valued[name] { // and no "=value" in it, or it would not be known
 				if i++; i == len(args) {
-					return nil, usage("sallyport "+command.Name+" --help lists the flags", "flag %s needs a value", arg)
+					return nil, usage("sallyport "+strings.Join(args[:depth], " ")+" --help lists the flags", "flag %s needs a value", arg)
 				}
 				flags = append(flags, args[i])
 			}

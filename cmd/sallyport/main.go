@@ -42,6 +42,7 @@ type program struct {
 var commands = []func(*program) *cli.Command{
 	scanCommand,
 	judgeCommand,
+	manifestCommand,
 	rulesCommand,
 	explainCommand,
 	convertCommand,
@@ -98,12 +99,19 @@ func (p *program) app() *cli.App {
 		},
 	}
 	for _, command := range commands {
-		c := command(p)
-		c.OnUsageError = explainUsage
-		c.HideHelpCommand = true
-		app.Commands = append(app.Commands, c)
+		app.Commands = append(app.Commands, house(command(p)))
 	}
 	return app
+}
+
+// house gives a command and those below it the manners of the house.
+func house(c *cli.Command) *cli.Command {
+	c.OnUsageError = explainUsage
+	c.HideHelpCommand = true
+	for _, sub := range c.Subcommands {
+		house(sub)
+	}
+	return c
 }
 
 func commandNames(app *cli.App) []string {
@@ -115,7 +123,7 @@ func commandNames(app *cli.App) []string {
 }
 
 func explainUsage(c *cli.Context, err error, _ bool) error {
-	return usage(strings.TrimSpace("sallyport "+c.Command.Name)+" --help lists the flags", "%s", strings.TrimPrefix(err.Error(), "flag provided but "))
+	return usage(strings.TrimSpace("sallyport "+c.Command.FullName())+" --help lists the flags", "%s", strings.TrimPrefix(err.Error(), "flag provided but "))
 }
 
 // exit prints an error with its hint and returns the exit code.

@@ -40,6 +40,7 @@ The default is the current directory. Nothing of a target is executed and no con
 			&cli.StringSliceFlag{Name: "skip", Usage: "do not run the rule `ID`; repeatable"},
 			rulesFlag,
 			&cli.StringFlag{Name: "config", Usage: "settings and suppressions from `FILE` (default: sallyport.yaml in the current directory)"},
+			&cli.StringSliceFlag{Name: "manifest", Usage: "compare the server with its manifest `FILE`; repeatable (NAME.manifest.json beside the target is found by itself)"},
 			&cli.StringFlag{Name: "baseline", Usage: "findings listed in `FILE` do not count"},
 			&cli.StringFlag{Name: "write-baseline", Usage: "write the findings of this scan to `FILE` as a baseline"},
 			&cli.BoolFlag{Name: "offline", Usage: "forbid all network use; a scan of local targets needs none"},
@@ -60,6 +61,9 @@ func (p *program) scan(c *cli.Context) error {
 	}
 	targets, observed, err := load(c.Context, c.Args().Slice(), settings)
 	if err != nil {
+		return err
+	}
+	if err := p.manifests(observed, c.StringSlice("manifest"), c.Args().Slice(), started); err != nil {
 		return err
 	}
 	found := rules.Check(observed, settings.selected)

@@ -404,3 +404,23 @@ func whole(n *tree.Node) string {
 
 // apart is for values that differ behind what is shown of them.
 func apart(a, b analyzers.Untrusted) (analyzers.Untrusted, analyzers.Untrusted) { return a, b }
+
+// Of is what a manifest says of its server.
+func Of(m *manifest.Manifest) Side {
+	return Side{Server: m.Predicate.Server, Surface: m.Surface()}
+}
+
+// Now is a server as a scan sees it; secrets are those of the catalog.
+func Now(s *analyzers.Server, secrets []analyzers.Secret) Side {
+	out := Side{Server: manifest.ServerOf(s, secrets)}
+	if Shown(s) {
+		out.Surface = &s.Surface
+	}
+	return out
+}
+
+// Shown reports whether anything is known of a server's surface: an empty one
+// is known where a capture says so.
+func Shown(s *analyzers.Server) bool {
+	return s.Format == "capture" || !s.Surface.Instructions.IsZero() || len(manifest.Items(&s.Surface)) > 0
+}
