@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/gowebpki/jcs"
@@ -122,6 +123,9 @@ func (w *writer) object(depth int) bool {
 		if !first && !w.next(',') {
 			return false
 		}
+		if !first {
+			w.out = append(w.out, ',')
+		}
 		m := member{start: len(w.out)}
 		if w.space(); w.at == len(w.in) || w.in[w.at] != '"' || !w.str(true) || !w.next(':') {
 			return false
@@ -147,13 +151,15 @@ func (w *writer) object(depth int) bool {
 			}
 		}
 	}
-	w.moved = append(w.moved[:0], w.out[start:]...)
-	w.out = w.out[:start]
-	for i, m := range own {
-		if i > 0 {
-			w.out = append(w.out, ',')
+	if !sorted {
+		w.moved = append(w.moved[:0], w.out[start:]...)
+		w.out = w.out[:start]
+		for i, m := range own {
+			if i > 0 {
+				w.out = append(w.out, ',')
+			}
+			w.out = append(w.out, w.moved[m.start-start:m.end-start]...)
 		}
-		w.out = append(w.out, w.moved[m.start-start:m.end-start]...)
 	}
 	w.out = append(w.out, '}')
 	w.members = w.members[:base]
@@ -166,29 +172,40 @@ func (w *writer) key(m member) []byte { return w.out[m.start+1 : m.key-1] }
 // plainKey are the bytes of keys whose order is that of their bytes.
 func plainKey(c byte) bool { return c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' }
 
+// special are the bytes of a string that need a look.
+var special = func() (t [256]bool) {
+	for c := range t {
+		t[c] = !plainKey(byte(c))
+	}
+	return t
+}()
+
 func (w *writer) str(isKey bool) bool {
-	start := w.at
-	w.at++
+	in := w.in[w.at:]
 	ascii := true
-	for w.at < len(w.in) {
-		switch c := w.in[w.at]; {
+	for i := 1; i < len(in); i++ {
+		c := in[i]
+		if !special[c] {
+			continue
+		}
+		switch {
 		case c == '"':
-			w.at++
-			if !ascii && !utf8.Valid(w.in[start:w.at]) {
+			text := in[:i+1]
+			if !ascii && !utf8.Valid(text) {
 				return false
 			}
-			w.out = append(w.out, w.in[start:w.at]...)
+			w.out = append(w.out, text...)
+			w.at += len(text)
 			return true
-		case isKey && !plainKey(c), c < ' ':
+		case isKey, c < ' ':
 			return false
 		case c == '\\':
-			if w.at++; w.at == len(w.in) || bytes.IndexByte([]byte(`"\bfnrt`), w.in[w.at]) < 0 {
+			if i++; i == len(in) || strings.IndexByte(`"\bfnrt`, in[i]) < 0 {
 				return false
 			}
-		case c >= utf8.RuneSelf:
+		default:
 			ascii = false
 		}
-		w.at++
 	}
 	return false
 }
@@ -199,7 +216,7 @@ const exactDigits = 15
 
 func (w *writer) number() bool {
 	start := w.at
-	for w.at < len(w.in) && bytes.IndexByte([]byte("+-.0123456789eE"), w.in[w.at]) >= 0 {
+	for w.at < len(w.in) && strings.IndexByte("+-.0123456789eE", w.in[w.at]) >= 0 {
 		w.at++
 	}
 	text := w.in[start:w.at]

@@ -307,10 +307,12 @@ func deltas(before, after *analyzers.Item) []Delta {
 		}
 		d.static = d.static || item.Origin == analyzers.Static
 	}
-	if a == nil || b == nil {
-		return []Delta{{Op: Changed, Part: PartOther, Old: a, New: b, Span: after.Span}}
+	if a.IsObject() && b.IsObject() {
+		d.object(a, b, data, PartOther)
 	}
-	d.object(a, b, data, PartOther)
+	if len(d.out) == 0 && !d.static && len(d.unknown) == 0 {
+		return []Delta{{Op: Changed, Part: PartOther, Old: a, New: b, Span: after.Span}} // no objects
+	}
 	return d.out
 }
 
@@ -322,6 +324,9 @@ func (d *differ) add(op Op, part Part, a, b *tree.Node) {
 	delta.Span = d.new.Name.Span
 	if b != nil && !d.at.IsZero() {
 		delta.Span = d.at.Source.Span(d.at.Start+b.Span.Start, d.at.Start+b.Span.End)
+		if op == Added && !b.KeySpan.IsZero() {
+			delta.Span = d.at.Source.Span(d.at.Start+b.KeySpan.Start, d.at.Start+b.KeySpan.End)
+		}
 	} else if b == nil && d.inNew != nil && !d.at.IsZero() {
 		delta.Span = d.at.Source.Span(d.at.Start+d.inNew.Span.Start, d.at.Start+d.inNew.Span.Start+1)
 	}

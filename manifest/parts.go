@@ -1,10 +1,10 @@
 package manifest
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"runtime"
+	"strings"
 	"sync"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -39,7 +39,7 @@ func ItemDigests(item *analyzers.Item) (Digests, error) {
 }
 
 func digestsOf(kind string, whole []byte) Digests {
-	s := splitter{in: whole}
+	s := splitter{in: whole, text: make([]byte, 0, len(whole)), schema: make([]byte, 0, len(whole))}
 	s.definition(kind)
 	return Digests{sum(kind, whole), sum(kind+"/text", s.text), sum(kind+"/schema", s.schema), sum(kind+"/annotations", s.annotations)}
 }
@@ -226,15 +226,13 @@ func (s *splitter) skip() {
 			depth--
 		case '"':
 			for s.at++; s.in[s.at] != '"'; s.at++ {
-				i := bytes.IndexAny(s.in[s.at:], `"\`)
-				if s.at += i; s.in[s.at] == '"' {
-					break
+				if s.in[s.at] == '\\' {
+					s.at++
 				}
-				s.at++
 			}
 		case ',', ':':
 		default:
-			for s.at+1 < len(s.in) && bytes.IndexByte([]byte(",:]}"), s.in[s.at+1]) < 0 {
+			for s.at+1 < len(s.in) && strings.IndexByte(",:]}", s.in[s.at+1]) < 0 {
 				s.at++
 			}
 		}
