@@ -42,10 +42,10 @@ type program struct {
 var commands = []func(*program) *cli.Command{
 	scanCommand,
 	judgeCommand,
-	manifestCommand,
 	rulesCommand,
 	explainCommand,
 	convertCommand,
+	manifestCommand,
 	versionCommand,
 }
 

@@ -125,7 +125,7 @@ func apart(a, b string) (analyzers.Untrusted, analyzers.Untrusted) {
 	for same < len(a) && same < len(b) && a[same] == b[same] {
 		same++
 	}
-	if same -= before; same <= 0 {
+	if same -= before; same <= enough/2 {
 		return short(a), short(b)
 	}
 	if space := strings.LastIndexByte(a[:same], ' '); space >= 0 {

@@ -6,7 +6,9 @@
 package drift
 
 import (
+	"bytes"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -229,10 +231,6 @@ func (c *comparison) delta(p manifest.Pair, d manifest.Delta) Change {
 	out := change(p, Text, rules.Low, "")
 	out.Op, out.Field, out.Span = d.Op, analyzers.Untrusted(d.Field()), d.Span
 	out.Before, out.After = short(d.Old), short(d.New)
-	if d.Part != manifest.PartText {
-		// What is different in a long value is not at its beginning.
-		out.Before, out.After = apart(out.Before, out.After)
-	}
 	switch d.Part {
 	case manifest.PartText:
 		judgeText(&out, p, d)
@@ -396,14 +394,12 @@ func whole(n *tree.Node) string {
 		return n.Text.Raw()
 	}
 	raw, err := n.JSON()
-	if err != nil {
+	var b bytes.Buffer
+	if err != nil || json.Compact(&b, raw) != nil {
 		return ""
 	}
-	return string(raw)
+	return b.String()
 }
-
-// apart is for values that differ behind what is shown of them.
-func apart(a, b analyzers.Untrusted) (analyzers.Untrusted, analyzers.Untrusted) { return a, b }
 
 // Of is what a manifest says of its server.
 func Of(m *manifest.Manifest) Side {
