@@ -83,6 +83,10 @@ func Read(src *analyzers.Source) (*analyzers.Manifest, error) {
 	if root.Get("predicateType").Str() != PredicateType {
 		return nil, nil
 	}
-	m.Server = analyzers.Text{Value: root.Get("predicate", "server", "name").Text.Value}
+	name := root.Get("predicate", "server", "name")
+	if name.Str() == "" {
+		return nil, &analyzers.ParseError{Kind: "malformed", Reason: "the manifest names no server", Span: src.Span(0, 0)}
+	}
+	m.Server = analyzers.Text{Value: name.Text.Value}
 	return m, nil
 }

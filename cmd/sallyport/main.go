@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -123,7 +124,7 @@ func commandNames(app *cli.App) []string {
 }
 
 func explainUsage(c *cli.Context, err error, _ bool) error {
-	return usage(strings.TrimSpace("sallyport "+c.Command.FullName())+" --help lists the flags", "%s", strings.TrimPrefix(err.Error(), "flag provided but "))
+	return usage(cmp.Or(strings.TrimSpace(c.Command.HelpName), "sallyport")+" --help lists the flags", "%s", strings.TrimPrefix(err.Error(), "flag provided but "))
 }
 
 // exit prints an error with its hint and returns the exit code.
