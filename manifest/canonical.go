@@ -220,16 +220,11 @@ func (w *writer) number() bool {
 		w.at++
 	}
 	text := w.in[start:w.at]
-	digits := bytes.TrimPrefix(text, []byte("-"))
-	if len(digits) == 0 || digits[0] < '0' || digits[0] > '9' || digits[0] == '0' && len(text) > 1 {
-		return false // also -0, 0.5 and what is no number
+	whole, ok := grammar(text)
+	if !ok {
+		return false
 	}
-	for _, c := range digits {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	if len(digits) <= exactDigits {
+	if whole {
 		w.out = append(w.out, text...)
 		return true
 	}
@@ -243,4 +238,38 @@ func (w *writer) number() bool {
 	}
 	w.out = append(w.out, s...)
 	return true
+}
+
+// grammar reports whether a number is spelt as JSON wants it, and whether it is
+// an integer that is its own canonical form.
+func grammar(text []byte) (whole, ok bool) {
+	rest := bytes.TrimPrefix(text, []byte("-"))
+	digits := func() bool {
+		n := 0
+		for n < len(rest) && rest[n] >= '0' && rest[n] <= '9' {
+			n++
+		}
+		rest = rest[n:]
+		return n > 0
+	}
+	if len(rest) == 0 || rest[0] == '0' && len(rest) > 1 && rest[1] >= '0' && rest[1] <= '9' || !digits() {
+		return false, false
+	}
+	if len(rest) == 0 {
+		return len(text) <= exactDigits && string(text) != "-0", true
+	}
+	if rest[0] == '.' {
+		if rest = rest[1:]; !digits() {
+			return false, false
+		}
+	}
+	if len(rest) > 0 && rest[0]|0x20 == 'e' {
+		if rest = rest[1:]; len(rest) > 0 && (rest[0] == '+' || rest[0] == '-') {
+			rest = rest[1:]
+		}
+		if !digits() {
+			return false, false
+		}
+	}
+	return false, len(rest) == 0
 }

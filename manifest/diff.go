@@ -272,17 +272,9 @@ func root(item *analyzers.Item) (n *tree.Node, shift analyzers.Span) {
 	return n, analyzers.Span{}
 }
 
-// Root is a definition as a tree, nil where it cannot be read. Its spans count
-// from the beginning of the definition.
-func Root(item *analyzers.Item) *tree.Node {
-	n, _ := root(item)
-	return n
-}
-
 // differ compares two definitions.
 type differ struct {
 	kind    string
-	old     *analyzers.Item
 	new     *analyzers.Item
 	at      analyzers.Span // of the new definition
 	unknown []string       // fields that a side could not resolve
@@ -297,7 +289,7 @@ type differ struct {
 const mostDeltas = 500
 
 func deltas(before, after *analyzers.Item) []Delta {
-	d := &differ{kind: after.Kind, old: before, new: after}
+	d := &differ{kind: after.Kind, new: after}
 	a, _ := root(before)
 	b, at := root(after)
 	d.at = at
