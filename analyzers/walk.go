@@ -248,7 +248,7 @@ func (c *Catalog) holds() bool {
 // facts is about how many values the catalog holds, each of which may cost a
 // finding and a line of the report.
 func (c *Catalog) facts() int {
-	n := len(c.Secrets)
+	n := len(c.Secrets) + len(c.Manifests)
 	for _, client := range c.Clients {
 		n += 1 + len(client.Settings) + len(client.Hooks) + len(client.Repeats)
 	}
