@@ -144,6 +144,7 @@ func (c *Catalog) add(part *Catalog) {
 	c.Clients = append(c.Clients, part.Clients...)
 	c.Servers = append(c.Servers, part.Servers...)
 	c.Documents = append(c.Documents, part.Documents...)
+	c.Manifests = append(c.Manifests, part.Manifests...)
 	c.Secrets = append(c.Secrets, part.Secrets...)
 	c.Gaps = append(c.Gaps, part.Gaps...)
 	c.Stats.Files += part.Stats.Files

@@ -10,6 +10,7 @@ type Catalog struct {
 
 	// Documents is the text that models read beside the surfaces of servers.
 	Documents []*Document
+	Manifests []*Manifest
 	Secrets   []Secret
 	Gaps      []Gap
 	Stats     Stats

@@ -242,13 +242,13 @@ func (w *walk) batch(ctx context.Context, files []wanted, parts []*Catalog) {
 }
 
 func (c *Catalog) holds() bool {
-	return len(c.Clients)+len(c.Servers)+len(c.Documents)+len(c.Secrets) > 0
+	return len(c.Clients)+len(c.Servers)+len(c.Documents)+len(c.Manifests)+len(c.Secrets) > 0
 }
 
 // facts is about how many values the catalog holds, each of which may cost a
 // finding and a line of the report.
 func (c *Catalog) facts() int {
-	n := len(c.Secrets)
+	n := len(c.Secrets) + len(c.Manifests)
 	for _, client := range c.Clients {
 		n += 1 + len(client.Settings) + len(client.Hooks) + len(client.Repeats)
 	}

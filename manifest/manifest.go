@@ -4,14 +4,10 @@
 package manifest
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/gowebpki/jcs"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 )
@@ -24,57 +20,76 @@ const domain = "sallyport.dev/manifest/v1/"
 // form of a whole definition. Unknown members count. It fails for a definition
 // that has no canonical form: duplicate members, numbers beyond IEEE 754.
 func ItemDigest(item *analyzers.Item) (string, error) {
-	if len(item.Definition) == 0 {
-		return "", fmt.Errorf("%s %q has no definition", item.Kind, item.Name)
+	c, err := itemCanonical(item)
+	if err != nil {
+		return "", err
 	}
-	return digest(item.Kind, item.Definition)
+	return sum(item.Kind, c), nil
 }
 
 // SurfaceDigest is the SHA-256 over everything that a server shows to a model:
 // its instructions and the digests of its definitions, in an order that does
 // not depend on that of lists and pages. It is "" for an empty surface.
 func SurfaceDigest(s *analyzers.Surface) (string, error) {
+	items := Items(s)
+	if len(items) == 0 && s.Instructions.IsZero() {
+		return "", nil
+	}
+	digests, err := DigestAll(items)
+	if err != nil {
+		return "", err
+	}
+	return surfaceDigest(s.Instructions, items, digests)
+}
+
+func surfaceDigest(instructions analyzers.Text, items []*analyzers.Item, digests []Digests) (string, error) {
 	var parts []string
-	if !s.Instructions.IsZero() {
-		encoded, err := json.Marshal(s.Instructions.Raw())
-		if err != nil {
-			return "", err
-		}
-		d, err := digest("instructions", encoded)
+	if !instructions.IsZero() {
+		d, err := instructionsDigest(instructions.Raw())
 		if err != nil {
 			return "", err
 		}
 		parts = append(parts, "instructions "+d)
 	}
-	items := slices.Concat(s.Prompts, s.Resources, s.Templates)
-	for _, t := range s.Tools {
-		items = append(items, &t.Item)
-	}
-	for _, item := range items {
-		d, err := ItemDigest(item)
-		if err != nil {
-			return "", err
-		}
-		parts = append(parts, item.Kind+" "+d)
-	}
-	if len(parts) == 0 {
-		return "", nil
+	for i, item := range items {
+		parts = append(parts, item.Kind+" "+digests[i].Whole)
 	}
 	slices.Sort(parts)
 	return sum("surface", []byte(strings.Join(parts, "\n"))), nil
 }
 
-func digest(kind string, definition []byte) (string, error) {
-	canonical, err := jcs.Transform(definition)
+func instructionsDigest(text string) (string, error) {
+	encoded, err := json.Marshal(text)
 	if err != nil {
-		return "", fmt.Errorf("no canonical form (RFC 8785): %w", err)
+		return "", err
 	}
-	return sum(kind, canonical), nil
+	return digest("instructions", encoded)
 }
 
-func sum(kind string, content []byte) string {
-	h := sha256.New()
-	h.Write([]byte(domain + kind + "\x00"))
-	h.Write(content)
-	return hex.EncodeToString(h.Sum(nil))
+// Items is every definition of a surface: tools, prompts, resources, templates.
+func Items(s *analyzers.Surface) []*analyzers.Item {
+	items := make([]*analyzers.Item, 0, len(s.Tools)+len(s.Prompts)+len(s.Resources)+len(s.Templates))
+	for _, t := range s.Tools {
+		items = append(items, &t.Item)
+	}
+	return append(append(append(items, s.Prompts...), s.Resources...), s.Templates...)
+}
+
+func digest(kind string, definition []byte) (string, error) {
+	c, err := canonical(definition)
+	if err != nil {
+		return "", err
+	}
+	return sum(kind, c), nil
+}
+
+func itemCanonical(item *analyzers.Item) ([]byte, error) {
+	if len(item.Definition) == 0 {
+		return nil, fmt.Errorf("%s %q has no definition", item.Kind, item.Name)
+	}
+	c, err := canonical(item.Definition)
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: %w", item.Kind, item.Name, err)
+	}
+	return c, nil
 }

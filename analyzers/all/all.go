@@ -9,6 +9,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers/capture"
 	"github.com/sallyport-mcp/sallyport/analyzers/clientconfig"
 	"github.com/sallyport-mcp/sallyport/analyzers/packages"
+	"github.com/sallyport-mcp/sallyport/analyzers/statement"
 )
 
 // Analyzers returns every analyzer.
@@ -16,7 +17,7 @@ func Analyzers() []analyzers.Analyzer {
 	all := slices.Concat(
 		clientconfig.Analyzers(),
 		packages.Analyzers(),
-		[]analyzers.Analyzer{capture.Analyzer(), agentdoc.Analyzer()},
+		[]analyzers.Analyzer{capture.Analyzer(), agentdoc.Analyzer(), statement.Analyzer()},
 	)
 	for i := range all {
 		if all[i].Name == "clientconfig/markdown" {

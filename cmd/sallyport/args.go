@@ -20,13 +20,16 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	if command == nil {
 		return args, nil
 	}
-	names := args[:1]
-	if len(args) > 1 {
-		for _, sub := range command.Subcommands {
-			if sub.HasName(args[1]) {
-				command, names = sub, args[:2]
-			}
+	depth := 1
+	for ; depth < len(args); depth++ {
+		i := slices.IndexFunc(command.Subcommands, func(c *cli.Command) bool { return c.HasName(args[depth]) })
+		if i < 0 {
+			break
 		}
+		command = command.Subcommands[i]
+	}
+	if len(command.Subcommands) > 0 {
+		return args, nil // --help, or a name that the command itself refuses
 	}
 	valued := map[string]bool{}
 	for _, f := range command.Flags {
@@ -38,8 +41,8 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 			valued[name] = takesValue
 		}
 	}
-	flags, positionals := slices.Clone(names), []string(nil)
-	for i := len(names); i < len(args); i++ {
+	flags, positionals := slices.Clone(args[:depth]), []string(nil)
+	for i := depth; i < len(args); i++ {
 		arg := args[i]
 		switch {
 		case arg == "--":
@@ -52,7 +55,7 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 			name := strings.TrimLeft(arg, "-")
 			if valued[name] { // and no "=value" in it, or it would not be known
 				if i++; i == len(args) {
-					return nil, usage("sallyport "+strings.Join(names, " ")+" --help lists the flags", "flag %s needs a value", arg)
+					return nil, usage("sallyport "+strings.Join(args[:depth], " ")+" --help lists the flags", "flag %s needs a value", arg)
 				}
 				flags = append(flags, args[i])
 			}

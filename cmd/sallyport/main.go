@@ -2,6 +2,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -99,14 +100,19 @@ func (p *program) app() *cli.App {
 		},
 	}
 	for _, command := range commands {
-		c := command(p)
-		for _, each := range append([]*cli.Command{c}, c.Subcommands...) {
-			each.OnUsageError = explainUsage
-			each.HideHelpCommand = true
-		}
-		app.Commands = append(app.Commands, c)
+		app.Commands = append(app.Commands, house(command(p)))
 	}
 	return app
+}
+
+// house gives a command and those below it the manners of the house.
+func house(c *cli.Command) *cli.Command {
+	c.OnUsageError = explainUsage
+	c.HideHelpCommand = true
+	for _, sub := range c.Subcommands {
+		house(sub)
+	}
+	return c
 }
 
 func commandNames(app *cli.App) []string {
@@ -118,7 +124,7 @@ func commandNames(app *cli.App) []string {
 }
 
 func explainUsage(c *cli.Context, err error, _ bool) error {
-	return usage(strings.TrimSpace("sallyport "+c.Command.Name)+" --help lists the flags", "%s", strings.TrimPrefix(err.Error(), "flag provided but "))
+	return usage(cmp.Or(strings.TrimSpace(c.Command.HelpName), "sallyport")+" --help lists the flags", "%s", strings.TrimPrefix(err.Error(), "flag provided but "))
 }
 
 // exit prints an error with its hint and returns the exit code.

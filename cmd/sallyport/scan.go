@@ -38,8 +38,10 @@ The default is the current directory. Nothing of a target is executed and no con
 			&cli.BoolFlag{Name: "fail-on-gap", Usage: "exit 3 for everything that was not read, notes included"},
 			&cli.StringSliceFlag{Name: "only", Usage: "run only the rule `ID`; repeatable"},
 			&cli.StringSliceFlag{Name: "skip", Usage: "do not run the rule `ID`; repeatable"},
+			signerFlags[0], signerFlags[1], signerFlags[2], signerFlags[3],
 			rulesFlag,
 			&cli.StringFlag{Name: "config", Usage: "settings and suppressions from `FILE` (default: sallyport.yaml in the current directory)"},
+			&cli.StringSliceFlag{Name: "manifest", Usage: "compare the server with its manifest `FILE`; repeatable (NAME.manifest.json beside the target is found by itself)"},
 			&cli.StringFlag{Name: "baseline", Usage: "findings listed in `FILE` do not count"},
 			&cli.StringFlag{Name: "write-baseline", Usage: "write the findings of this scan to `FILE` as a baseline"},
 			&cli.BoolFlag{Name: "offline", Usage: "forbid all network use; a scan of local targets needs none"},
@@ -61,6 +63,15 @@ func (p *program) scan(c *cli.Context) error {
 	targets, observed, err := load(c.Context, c.Args().Slice(), settings)
 	if err != nil {
 		return err
+	}
+	if err := p.manifests(observed, c.StringSlice("manifest"), c.Args().Slice()); err != nil {
+		return err
+	}
+	if err := p.verifyManifests(c, observed.Manifests, started); err != nil {
+		return err
+	}
+	for _, m := range observed.Manifests {
+		standing(m, started)
 	}
 	found := rules.Check(observed, settings.selected)
 	found, idle := rules.Settle(found, settings.suppressions, settings.baseline, started.UTC().Format(time.DateOnly))

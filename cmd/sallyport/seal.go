@@ -25,25 +25,7 @@ import (
 // serviceTimeout bounds all that a signature or a registry may take.
 const serviceTimeout = 3 * time.Minute
 
-func manifestCommand(p *program) *cli.Command {
-	return &cli.Command{
-		Name:        "manifest",
-		Usage:       "sign, verify and attach the manifest of a server",
-		Subcommands: []*cli.Command{manifestSign(p), manifestVerify(p), manifestAttach(p)},
-		Action: func(c *cli.Context) error {
-			var names []string
-			for _, s := range c.Command.Subcommands {
-				names = append(names, s.Name)
-			}
-			if c.NArg() == 0 {
-				return usage("use one of: "+strings.Join(names, ", "), "manifest needs a command")
-			}
-			return usage("use one of: "+strings.Join(names, ", "), "unknown command %q", "manifest "+c.Args().First())
-		},
-	}
-}
-
-func manifestSign(p *program) *cli.Command {
+func manifestSignCommand(p *program) *cli.Command {
 	return &cli.Command{
 		Name:      "sign",
 		Usage:     "sign a manifest with a key or an identity",
@@ -230,7 +212,7 @@ func (p *program) identityToken(ctx context.Context, path string) (string, error
 	return token, nil
 }
 
-func manifestVerify(p *program) *cli.Command {
+func manifestVerifyCommand(p *program) *cli.Command {
 	return &cli.Command{
 		Name:      "verify",
 		Usage:     "check the signature of a manifest, offline",
@@ -270,28 +252,9 @@ func (p *program) manifestVerify(c *cli.Context) error {
 	if format := c.String("format"); format != "text" && format != "json" {
 		return usage("use one of: text, json", "unknown format %q", format)
 	}
-	policy := seal.Policy{
-		Identity: c.String("identity"), Issuer: c.String("issuer"),
-		InsecureIgnoreLog: c.Bool("insecure-ignore-tlog"), InsecureIgnoreSCT: c.Bool("insecure-ignore-sct"),
-	}
-	if path := c.String("key"); path != "" {
-		content, err := p.readInput(path, seal.MaxBundle)
-		if err != nil {
-			return err
-		}
-		if policy.Key, err = seal.LoadPublicKey(content); err != nil {
-			return usage(example, "%s: %s", path, err)
-		}
-	}
-	if path := c.String("trusted-root"); path != "" {
-		var err error
-		if policy.Root, err = p.trustedRoot(path); err != nil {
-			return err
-		}
-	}
-	verifier, err := seal.NewVerifier(policy)
+	verifier, err := p.verifier(c, "")
 	if err != nil {
-		return usage(example, "%s", err)
+		return err
 	}
 	for _, f := range []struct{ flag, missing string }{{"insecure-ignore-tlog", "transparency log"}, {"insecure-ignore-sct", "certificate log"}} {
 		if c.Bool(f.flag) {
@@ -342,6 +305,70 @@ func (p *program) manifestVerify(c *cli.Context) error {
 		}
 	}
 	return p.sayVerified(name, c.String("format"), result)
+}
+
+// verifier is made of the flags that say whom to believe. Their names begin
+// with prefix.
+func (p *program) verifier(c *cli.Context, prefix string) (*seal.Verifier, error) {
+	example := fmt.Sprintf("%[2]s FILE --%[1]skey PUB.pem, or --%[1]strusted-root FILE --%[1]sidentity REGEXP --%[1]sissuer URL", prefix, map[string]string{"": "sallyport manifest verify", "manifest-": "sallyport scan"}[prefix])
+	policy := seal.Policy{
+		Identity: c.String(prefix + "identity"), Issuer: c.String(prefix + "issuer"),
+		InsecureIgnoreLog: c.Bool("insecure-ignore-tlog"), InsecureIgnoreSCT: c.Bool("insecure-ignore-sct"),
+	}
+	if path := c.String(prefix + "key"); path != "" {
+		content, err := p.readInput(path, seal.MaxBundle)
+		if err != nil {
+			return nil, err
+		}
+		if policy.Key, err = seal.LoadPublicKey(content); err != nil {
+			return nil, usage(example, "%s: %s", path, err)
+		}
+	}
+	if path := c.String(prefix + "trusted-root"); path != "" {
+		var err error
+		if policy.Root, err = p.trustedRoot(path); err != nil {
+			return nil, err
+		}
+	}
+	v, err := seal.NewVerifier(policy)
+	if err != nil {
+		return nil, usage(example, "%s", err)
+	}
+	return v, nil
+}
+
+// signerFlags say whom a scan believes when a manifest is signed.
+var signerFlags = []cli.Flag{
+	&cli.StringFlag{Name: "manifest-key", Usage: "signed manifests must be signed by the public key in `FILE`"},
+	&cli.StringFlag{Name: "manifest-trusted-root", Usage: "or lead to the Sigstore trusted root in `FILE`"},
+	&cli.StringFlag{Name: "manifest-identity", Usage: "by whom: a `REGEXP` that matches the whole identity"},
+	&cli.StringFlag{Name: "manifest-issuer", Usage: "as vouched for by the OpenID Connect issuer `URL`"},
+}
+
+// verifyManifests settles the status of the signed manifests of a scan, when
+// somebody has said whom to believe.
+func (p *program) verifyManifests(c *cli.Context, manifests []*analyzers.Manifest, now time.Time) error {
+	if !slices.ContainsFunc(signerFlags, func(f cli.Flag) bool { return c.IsSet(f.Names()[0]) }) {
+		return nil
+	}
+	verifier, err := p.verifier(c, "manifest-")
+	if err != nil {
+		return err
+	}
+	for _, m := range manifests {
+		if !m.Bundle {
+			continue
+		}
+		switch r, err := verifier.Verify(m.Source.Bytes, seal.Expect{Now: now}); {
+		case err != nil:
+			m.Status, m.Reason = analyzers.ManifestInvalid, strings.TrimSuffix(err.Error(), ".")
+		case r.KeyID != "":
+			m.Status, m.Signer = analyzers.ManifestVerified, r.KeyID
+		default:
+			m.Status, m.Signer = analyzers.ManifestVerified, r.Identity+" "+r.Issuer
+		}
+	}
+	return nil
 }
 
 // best is the newest of those that verify; without one, the error of the last
@@ -435,14 +462,7 @@ func (p *program) sayVerified(name, format string, r *seal.Result) error {
 	return nil
 }
 
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
-}
-
-func manifestAttach(p *program) *cli.Command {
+func manifestAttachCommand(p *program) *cli.Command {
 	return &cli.Command{
 		Name:      "attach",
 		Usage:     "put a signed manifest beside a container image",

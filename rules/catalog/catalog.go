@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/rules/agt"
 	"github.com/sallyport-mcp/sallyport/rules/cfg"
 	"github.com/sallyport-mcp/sallyport/rules/cov"
+	"github.com/sallyport-mcp/sallyport/rules/drf"
 	"github.com/sallyport-mcp/sallyport/rules/dsc"
 	"github.com/sallyport-mcp/sallyport/rules/flw"
 	"github.com/sallyport-mcp/sallyport/rules/img"
@@ -111,6 +112,13 @@ var written = []*rules.Rule{
 	&pkg.LookalikePackage,
 	&pkg.UnscopedTwin,
 	&pkg.VulnerableMCPPackage,
+	&drf.AddedDefinition,
+	&drf.ChangedIdentity,
+	&drf.ChangedText,
+	&drf.ExpandedCapability,
+	&drf.PoisonedChange,
+	&drf.RemovedDefinition,
+	&drf.UntrustedManifest,
 	&dsc.AnnotationContradiction,
 	&dsc.InvisibleText,
 	&dsc.OversizedText,

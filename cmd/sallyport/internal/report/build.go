@@ -56,7 +56,7 @@ func Build(in Input) *Report {
 		b.client(&r.Catalog, client)
 	}
 	for _, server := range c.Servers {
-		b.server(&r.Catalog, server)
+		b.server(&r.Catalog, server, c.ManifestOf(server))
 	}
 	for _, d := range c.Documents {
 		b.document(&r.Catalog, d)
@@ -111,7 +111,7 @@ func (b builder) document(out *Catalog, d *analyzers.Document) {
 	out.Documents = append(out.Documents, doc)
 }
 
-func (b builder) server(out *Catalog, s *analyzers.Server) {
+func (b builder) server(out *Catalog, s *analyzers.Server, m *analyzers.Manifest) {
 	server := Server{
 		ID:        s.ID,
 		Name:      b.text(s.Name),
@@ -120,6 +120,9 @@ func (b builder) server(out *Catalog, s *analyzers.Server) {
 		URL:       b.text(s.URL),
 		Exposure:  string(s.Exposure),
 		Surface:   b.surface(&s.Surface),
+	}
+	if m != nil {
+		server.Manifest = Manifest{string(m.Status), m.Signer}
 	}
 	for _, arg := range s.Args {
 		server.Launch.Args = append(server.Launch.Args, b.text(arg))

@@ -119,3 +119,11 @@ func sentence(s string) string {
 	}
 	return s + "."
 }
+
+// MarkdownCell is text of a target inside a Markdown table, as one code span
+// of at most limit runes, for reports that are no findings.
+func MarkdownCell(s string, limit int) string { return cellCode(s, limit) }
+
+// MarkdownSentence is a sentence of ours, with text of a target in it, inside a
+// Markdown table.
+func MarkdownSentence(s string, limit int) string { return cellText(s, limit) }
