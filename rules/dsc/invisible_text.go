@@ -9,6 +9,7 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
 //go:embed invisible_text.md
@@ -27,7 +28,11 @@ var InvisibleText = rules.Rule{
 }
 
 func checkInvisibleText(pass *rules.Pass) {
+	cache := text.CacheOf(pass.Shared)
 	texts(pass, func(t said) {
+		if cache.Plain(t.field.Text.Raw()) {
+			return
+		}
 		for _, r := range invisible(t.field.Text.Raw()) {
 			what := r.class.what
 			if r.hidden != "" {

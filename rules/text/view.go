@@ -55,9 +55,15 @@ func (l Limits) filled(raw int) Limits {
 // with every encoded run replaced, so that a sentence of which a part is
 // encoded is whole. Text need not be valid UTF-8; of normalised views it is.
 func Views(raw string, limits Limits) []View {
+	views, _ := layOut(raw, limits)
+	return views
+}
+
+// layOut also tells whether raw has no marks at all.
+func layOut(raw string, limits Limits) (views []View, plain bool) {
 	seen := survey(raw)
 	if seen == 0 && len(raw) <= limits.filled(0).Text {
-		return plainViews(raw)
+		return plainViews(raw), true
 	}
 	v := viewer{limits: limits.filled(len(raw)), size: len(raw)}
 	v.left = v.limits.Decoded
@@ -81,7 +87,7 @@ func Views(raw string, limits Limits) []View {
 		}
 		v.decode(src, seen, 0)
 	}
-	return v.views
+	return v.views, false
 }
 
 // Fold writes s as the normaliser does. Patterns for normalised views go

@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/confusable"
+	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
 //go:embed confusable_host_in_text.md
@@ -28,11 +29,12 @@ var ConfusableHostInText = rules.Rule{
 }
 
 func checkConfusableHostInText(pass *rules.Pass) {
+	cache := text.CacheOf(pass.Shared)
 	for _, s := range pass.Catalog.Servers {
 		s.Surface.Fields(func(owner *analyzers.Item, f analyzers.Field) {
 			raw := f.Text.Raw()
 			raw = raw[:min(len(raw), longestText)]
-			if f.Key || ascii(raw) && !strings.Contains(raw, "xn--") {
+			if f.Key || (cache.Plain(raw) || ascii(raw)) && !strings.Contains(raw, "xn--") {
 				return
 			}
 			t := said{server: s, owner: owner, field: f}

@@ -34,6 +34,7 @@ type (
 func texts(pass *rules.Pass) []said {
 	return pass.Shared(textsKey{}, func() any {
 		var out []said
+		cache := text.CacheOf(pass.Shared)
 		for _, s := range pass.Catalog.Servers {
 			s.Surface.Fields(func(owner *analyzers.Item, f analyzers.Field) {
 				if f.Key || strings.HasSuffix(f.Path, ".pattern") {
@@ -41,8 +42,8 @@ func texts(pass *rules.Pass) []said {
 				}
 				raw := f.Text.Raw()
 				raw = raw[:min(len(raw), longestText)]
-				if suspect(raw) {
-					out = append(out, said{s, owner, f, text.Views(raw, text.Limits{})})
+				if !cache.Plain(raw) && suspect(raw) {
+					out = append(out, said{s, owner, f, cache.Views(raw)})
 				}
 			})
 		}
