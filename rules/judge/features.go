@@ -51,8 +51,11 @@ func (s *stems) run(low string, i int) int {
 	end := i
 	var slash, dot, at, scheme, under, digits bool
 	for end < len(low) {
+		if inWord[low[end]] {
+			end++
+			continue
+		}
 		switch c := low[end]; {
-		case c >= 'a' && c <= 'z' || c >= 0x80:
 		case c >= '0' && c <= '9':
 			digits = true
 		case c == '_':
@@ -95,6 +98,14 @@ done:
 	}
 	return max(end, i+1)
 }
+
+// inWord are the letters of words: a to z, and bytes of other scripts.
+var inWord = func() (t [256]bool) {
+	for c := range t {
+		t[c] = c >= 'a' && c <= 'z' || c >= 0x80
+	}
+	return t
+}()
 
 // parts adds what an identifier, an alternative or a file's name is made of.
 func (s *stems) parts(word string) {

@@ -104,7 +104,7 @@ func (j *Judge) Definition(in Setting, fields []analyzers.Field) (rules.Severity
 
 // definition is Definition of texts that layOut lays out.
 func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw string) []text.View) (rules.Severity, []FieldSign) {
-	best := make([]FieldSign, len(j.techniques))
+	var best []FieldSign // by technique; nil without any sign
 	type strange struct {
 		window
 		field int
@@ -112,6 +112,9 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 	}
 	var suspects []strange
 	add := func(s Sign, field int, view *text.View) {
+		if best == nil {
+			best = make([]FieldSign, len(j.techniques))
+		}
 		i := slices.Index(j.techniques, s.Technique)
 		if s.Weight > best[i].Weight {
 			evidence := analyzers.Untrusted(view.Text[s.Start:s.End])
