@@ -39,6 +39,7 @@ type normaliser struct {
 func normalise(src mapped, size int, notes *notebook) mapped {
 	n := normaliser{src: src, notes: notes}
 	n.out.text = make([]byte, 0, len(src.text))
+	n.out.back = make(Map, 0, len(src.text)/16+4)
 	s := src.text
 	for i := 0; i < len(s); {
 		end, line := chunk(s, i)

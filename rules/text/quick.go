@@ -21,6 +21,7 @@ type quick struct {
 	forms      forms
 	seen       trait
 	plainRunes bool // runes beyond ASCII may be copied in a run
+	odd        bool // a digit or sign that leetspeak has for a letter
 }
 
 // blank is the first white space since the last byte written.
@@ -34,8 +35,10 @@ type blank struct {
 func (n *normaliser) quickly(start, end int) bool {
 	text, back, drafted, moved, lines := len(n.out.text), len(n.out.back), n.out.end, n.out.moved, n.lines
 	q := quick{normaliser: n, s: n.src.text[:end], start: start, run: start, plainRunes: len(n.src.back) == 0}
-	if q.line() && !(q.seen&alike != 0 && q.mixed()) && !spelled(n.out.text[text:]) {
-		return true
+	if q.line() && !(q.seen&alike != 0 && q.mixed()) {
+		if written := n.out.text[text:]; !(q.odd && leetLine(written)) && !spacedLine(written) {
+			return true
+		}
 	}
 	n.out.text, n.out.back, n.out.end, n.out.moved, n.lines = n.out.text[:text], n.out.back[:back], drafted, moved, lines
 	return false
@@ -46,7 +49,10 @@ func (q *quick) line() bool {
 	for i := q.start; i < len(s); {
 		c := s[i]
 		switch classes[c] {
-		case classLetter, classDigit, classOther:
+		case classLetter, classOther:
+			i++
+		case classDigit:
+			q.odd = true
 			i++
 		case classArmour, classDress:
 			next := q.dress(i)
@@ -55,11 +61,9 @@ func (q *quick) line() bool {
 			}
 			i = next
 		case classSpace, classTab:
-			if c == ' ' && i > q.run && i+1 < len(s) && alnum(s[i+1]) {
-				i += 2
-				continue
+			if c != ' ' || i == q.run || classes[s[i+1]] > classArmour || s[i+1] == '_' {
+				q.hold(i, i+1, false)
 			}
-			q.hold(i, i+1, false)
 			i++
 		case classHigh:
 			size := q.high(i)
@@ -128,6 +132,7 @@ func (q *quick) high(i int) int {
 		return 0
 	}
 	q.seen |= f.marks
+	q.odd = q.odd || f.marks&(fixed|latin) == 0 // a wide digit or sign
 	switch {
 	case f.marks&still != 0 && q.plainRunes:
 	case f.marks&still != 0:
@@ -210,6 +215,7 @@ func (q *quick) dress(i int) int {
 		if s[i+1] >= 0x80 || next == '&' {
 			return -1
 		}
+		q.odd = true
 		q.flush(i)
 		q.put([]byte{byte(next)}, i, i+2, false)
 		return i + 2
@@ -241,6 +247,8 @@ func (q *quick) dress(i int) int {
 		if size > 0 {
 			return q.drop(i, i+size)
 		}
+	case '@', '$', '!':
+		q.odd = true
 	case '&':
 		if _, size := entity(s[i:]); size > 0 {
 			return -1
@@ -345,9 +353,6 @@ func (q *quick) mixed() bool {
 	}
 	return end() || alone && (!foreign || between || pending)
 }
-
-// spelled reports whether a line may hold leetspeak or spaced letters.
-func spelled(line []byte) bool { return leetLine(line) || spacedLine(line) }
 
 // leetLine reports whether leetspeak would change a line in lower case.
 func leetLine(line []byte) bool {
