@@ -28,7 +28,7 @@ type trait uint16
 
 const (
 	calm  trait = 1 << iota // it can be written by itself; without this, nothing else is known but drawn
-	fixed                    // composing leaves it as it is
+	fixed                   // composing leaves it as it is
 	still                   // lower case does, too
 	drawn                   // it is seen, no white space, no mark, and not written from the right
 	word                    // it is a letter or a digit
@@ -59,7 +59,7 @@ var knownForms = sync.OnceValue(func() forms {
 var (
 	ideograph = form{marks: calm | fixed | still | drawn | word} // of Han and Hangul
 	picture   = form{marks: calm | fixed | still | drawn}        // emoji
-	wild      = form{}                                          // all others: marks, controls, rare scripts
+	wild      = form{}                                           // all others: marks, controls, rare scripts
 )
 
 // of returns the form of a rune beyond ASCII. The fields other than marks are
@@ -170,4 +170,3 @@ func traits(r rune) (t trait) {
 	}
 	return t
 }
-

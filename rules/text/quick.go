@@ -14,6 +14,7 @@ type quick struct {
 	*normaliser
 	s          string // the source up to the end of the line
 	start      int    // of the line
+	first      int    // where its first byte is written
 	run        int    // where what is to be copied begins
 	blank      blank
 	begun      bool // something of the line is written, or blank
@@ -34,7 +35,7 @@ type blank struct {
 // and ends with no white space.
 func (n *normaliser) quickly(start, end int) bool {
 	text, back, drafted, moved, lines := len(n.out.text), len(n.out.back), n.out.end, n.out.moved, n.lines
-	q := quick{normaliser: n, s: n.src.text[:end], start: start, run: start, plainRunes: len(n.src.back) == 0}
+	q := quick{normaliser: n, s: n.src.text[:end], start: start, first: text, run: start, plainRunes: len(n.src.back) == 0}
 	if q.line() && !(q.seen&alike != 0 && q.mixed()) {
 		if written := n.out.text[text:]; !(q.odd && leetLine(written)) && !spacedLine(written) {
 			return true
@@ -61,7 +62,9 @@ func (q *quick) line() bool {
 			}
 			i = next
 		case classSpace, classTab:
-			if c != ' ' || i == q.run || classes[s[i+1]] > classArmour || s[i+1] == '_' {
+			// The first space behind a word goes with it; were it the last of
+			// the line, line gives up.
+			if c != ' ' || i == q.run || s[i-1] == ' ' {
 				q.hold(i, i+1, false)
 			}
 			i++
@@ -76,7 +79,13 @@ func (q *quick) line() bool {
 		}
 	}
 	q.flush(len(s))
-	return true
+	return !q.ends()
+}
+
+// ends reports whether what is written of the line ends in a space.
+func (q *quick) ends() bool {
+	k := len(q.out.text)
+	return k > q.first && q.out.text[k-1] == ' '
 }
 
 // flush writes the run that ends at end; the next one begins there.
@@ -107,7 +116,7 @@ func (q *quick) ready() {
 // hold takes [from, to) for white space.
 func (q *quick) hold(from, to int, part bool) {
 	q.flush(from)
-	if q.blank.to == 0 {
+	if q.blank.to == 0 && !q.ends() {
 		q.blank = blank{from, to, part}
 	}
 	q.begun = true
