@@ -5,6 +5,7 @@
 package uni
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -42,13 +43,18 @@ func texts(pass *rules.Pass) []said {
 				}
 				raw := f.Text.Raw()
 				raw = raw[:min(len(raw), longestText)]
-				if !cache.Plain(raw) && suspect(raw) {
-					out = append(out, said{s, owner, f, cache.Views(raw)})
+				if views := cache.Views(raw); noted(views) && suspect(raw) {
+					out = append(out, said{s, owner, f, views})
 				}
 			})
 		}
 		return out
 	}).([]said)
+}
+
+// noted reports whether there is anything that a rule could speak of.
+func noted(views []text.View) bool {
+	return slices.ContainsFunc(views, func(v text.View) bool { return len(v.Notes) > 0 })
 }
 
 // notes calls visit with the notes of a kind in all views of a text.
