@@ -175,9 +175,9 @@ func OnClient(c *analyzers.Client, span analyzers.Span, subject, format string, 
 // selected does not matter.
 func Check(c *analyzers.Catalog, selected []*Rule) []Finding {
 	var out []Finding
-	shared := map[any]any{}
+	pass := &Pass{Catalog: c, shared: map[any]any{}}
 	for _, r := range selected {
-		pass := &Pass{Catalog: c, rule: r, shared: shared}
+		pass.rule, pass.found, pass.beyond = r, pass.found[:0], 0
 		r.Check(pass)
 		if pass.beyond > 0 {
 			last := &pass.found[MaxFindings-1]

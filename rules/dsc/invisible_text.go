@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/said"
+	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
 //go:embed invisible_text.md
@@ -28,7 +29,11 @@ var InvisibleText = rules.Rule{
 }
 
 func checkInvisibleText(pass *rules.Pass) {
+	cache := text.CacheOf(pass.Shared)
 	said.Each(pass.Catalog, func(t said.Text) {
+		if cache.Plain(t.Head()) {
+			return
+		}
 		for _, r := range invisible(t.Head()) {
 			what := r.class.what
 			if r.hidden != "" {

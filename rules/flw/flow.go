@@ -39,8 +39,8 @@ func reads(what string, object capability.Object) role {
 	return role{"reads " + what, capability.ReadsPrivate, []capability.Object{object}}
 }
 
-// kinds returns every kind, the worst first.
-func kinds() []kind {
+// kinds are all of them, the worst first.
+var kinds = func() []kind {
 	acts := func(name, says, does string, label capability.Label) kind {
 		return kind{name, says, "untrusted-to-action", []role{stranger, {does, label, nil}}}
 	}
@@ -62,7 +62,7 @@ func kinds() []kind {
 		exits("file-to-shell", "can hand files to commands", files, shell),
 		exits("shell-to-network", "can send out what commands print", shell, net),
 	}
-}
+}()
 
 // flow is a kind that the tools of an agent make up.
 type flow struct {
@@ -78,8 +78,11 @@ type stage struct {
 }
 
 func flows(nodes []node) []flow {
+	if len(nodes) < 2 {
+		return nil // a flow takes several tools
+	}
 	var out []flow
-	for _, k := range kinds() {
+	for _, k := range kinds {
 		f := flow{kind: k}
 		first, several := -1, false // more than one tool
 		for _, r := range k.stages {

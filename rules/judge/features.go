@@ -50,9 +50,14 @@ const longestWord = 8
 func (s *stems) run(low string, i int) int {
 	end := i
 	var slash, dot, at, scheme, under, digits bool
+	kinds := letterKind(0)
 	for end < len(low) {
+		if k := letterKinds[low[end]]; k != 0 {
+			kinds |= k
+			end++
+			continue
+		}
 		switch c := low[end]; {
-		case c >= 'a' && c <= 'z' || c >= 0x80:
 		case c >= '0' && c <= '9':
 			digits = true
 		case c == '_':
@@ -91,10 +96,29 @@ done:
 		if len(s.words) == 0 {
 			s.first = word
 		}
-		s.word(word)
+		s.letters(word, kinds&highLetter == 0)
 	}
 	return max(end, i+1)
 }
+
+// letterKind says of a byte what letter of a word it is.
+type letterKind uint8
+
+const (
+	asciiLetter letterKind = 1 << iota // in lower case
+	highLetter                         // part of one of another script
+)
+
+var letterKinds = func() (t [256]letterKind) {
+	for c := range t {
+		if c >= 'a' && c <= 'z' {
+			t[c] = asciiLetter
+		} else if c >= 0x80 {
+			t[c] = highLetter
+		}
+	}
+	return t
+}()
 
 // parts adds what an identifier, an alternative or a file's name is made of.
 func (s *stems) parts(word string) {
@@ -119,12 +143,19 @@ func (s *stems) word(w string) {
 		s.add("<num>")
 		return
 	}
-	w = strings.TrimSuffix(w, "'s")
+	ascii := true
 	for i := range len(w) {
-		if w[i] >= 0x80 {
-			s.add(firstRunes(w, longestWord-2))
-			return
-		}
+		ascii = ascii && w[i] < 0x80
+	}
+	s.letters(w, ascii)
+}
+
+// letters is word for one that begins with a letter.
+func (s *stems) letters(w string, ascii bool) {
+	w = strings.TrimSuffix(w, "'s")
+	if !ascii {
+		s.add(firstRunes(w, longestWord-2))
+		return
 	}
 	w = w[:stemEnd(w)]
 	s.add(w[:min(len(w), longestWord)])

@@ -371,7 +371,7 @@ var endsClause = [256]bool{'\n': true, '.': true, '!': true, '?': true, ';': tru
 // text that is broken into lines of one width.
 func goesOn(text string, start, i int) bool {
 	const narrowest = 24 // bytes: shorter lines are lists, verses, tables
-	if i == start || text[i-1] != ',' && !asciiLetter(text[i-1]) {
+	if i == start || text[i-1] != ',' && !latin(text[i-1]) {
 		return false
 	}
 	if strings.IndexByte(text[start:i], '\n') < 0 { // else it has gone on before
@@ -388,12 +388,12 @@ func goesOn(text string, start, i int) bool {
 	case upper(next):
 		return shouted && i+1 < len(text) && (upper(text[i+1]) || text[i+1] == ' ')
 	}
-	return asciiLetter(text[i]) || strings.IndexByte("'\"`(~", text[i]) >= 0
+	return latin(text[i]) || strings.IndexByte("'\"`(~", text[i]) >= 0
 }
 
 func upper(b byte) bool { return b >= 'A' && b <= 'Z' }
 
-func asciiLetter(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
+func latin(b byte) bool { return b|0x20 >= 'a' && b|0x20 <= 'z' }
 
 // trim leaves white space out of [start, end).
 func trim(text string, start, end int) (int, int) {

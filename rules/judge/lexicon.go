@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"fmt"
 	"maps"
+	"math/bits"
 	"regexp"
 	"slices"
 	"strings"
@@ -207,22 +208,18 @@ type hit struct {
 
 // find returns the concepts of a lower-cased clause.
 func (l *lexicon) find(low string, into []hit) []hit {
-	var marked set
+	marked := markedBytes(low)
 	l.scan().Scan(low, func(pattern, start, end int) bool {
 		if t := l.terms[pattern]; t.mark {
-			marked.add(t.class)
+			marked |= 1 << (t.class - firstPattern)
 		} else {
 			into = append(into, hit{t.class, int32(start), int32(end)})
 		}
 		return true
 	})
-	bytes := markedBytes(low)
-	for n := range patterns {
-		p := &patterns[n]
-		if !marked.has(firstPattern+class(n)) && bytes>>n&1 == 0 {
-			continue
-		}
-		for _, m := range p.match.FindAllStringIndex(low, 8) {
+	for ; marked != 0; marked &= marked - 1 {
+		n := bits.TrailingZeros32(marked)
+		for _, m := range patterns[n].match.FindAllStringIndex(low, 8) {
 			into = append(into, hit{firstPattern + class(n), int32(m[0]), int32(m[1])})
 		}
 	}

@@ -199,6 +199,7 @@ type reader struct {
 	role  Role
 	stamp []uint32 // by feature: the clause that had it last
 	now   uint32   // this clause
+	found []int32  // its features, -1 for those that the model does not know
 	// Sums of weights and numbers of features: of this clause, and of this
 	// clause together with the one before.
 	sum, before, together       float64
@@ -226,21 +227,18 @@ func (r *reader) next(role Role) {
 
 // learn reads a clause.
 func (r *reader) learn(m *model, low string, concepts set) {
-	r.now++
-	r.before, r.countBefore = r.sum, r.count
-	r.sum, r.count = 0, 0
-	r.together, r.counted = r.before, r.countBefore
 	r.read(low)
+	found := r.found[:0]
 	if r.first != "" {
-		r.see(m, m.first.get(hash(r.first)))
+		found = append(found, m.first.get(hash(r.first)))
 	}
 	last := int32(-1)
 	for _, w := range r.words {
 		id := m.stems.get(hash(w))
 		if id >= 0 {
-			r.see(m, m.word[id])
+			found = append(found, m.word[id])
 			if last >= 0 {
-				r.see(m, m.pair.get(pairOf(last, id)))
+				found = append(found, m.pair.get(pairOf(last, id)))
 			}
 		}
 		last = id
@@ -248,7 +246,7 @@ func (r *reader) learn(m *model, low string, concepts set) {
 	for word, set := range concepts[:ownConcepts/64] {
 		for ; set != 0; set &= set - 1 {
 			a := word<<6 + bits.TrailingZeros64(set)
-			r.see(m, m.concept[a])
+			found = append(found, m.concept[a])
 			rest := concepts
 			rest[word] = set & (set - 1)
 			if word == 1 {
@@ -256,25 +254,35 @@ func (r *reader) learn(m *model, low string, concepts set) {
 			}
 			for word, set := range rest[:ownConcepts/64] {
 				for ; set != 0; set &= set - 1 {
-					r.see(m, m.both[a][word<<6+bits.TrailingZeros64(set)])
+					found = append(found, m.both[a][word<<6+bits.TrailingZeros64(set)])
 				}
 			}
 		}
 	}
+	r.found = found
+	r.sumUp(m)
 }
 
-func (r *reader) see(m *model, feature int32) {
-	if feature < 0 || r.stamp[feature] == r.now {
-		return
+// sumUp adds up the weights of what was found, each feature once.
+func (r *reader) sumUp(m *model) {
+	r.now++
+	r.before, r.countBefore = r.sum, r.count
+	sum, count := 0.0, 0
+	together, counted := r.before, r.countBefore
+	for _, feature := range r.found {
+		if feature < 0 || r.stamp[feature] == r.now {
+			continue
+		}
+		weight := float64(m.weights[feature][r.role])
+		sum += weight
+		count++
+		if r.stamp[feature] != r.now-1 {
+			together += weight
+			counted++
+		}
+		r.stamp[feature] = r.now
 	}
-	weight := float64(m.weights[feature][r.role])
-	r.sum += weight
-	r.count++
-	if r.stamp[feature] != r.now-1 {
-		r.together += weight
-		r.counted++
-	}
-	r.stamp[feature] = r.now
+	r.sum, r.count, r.together, r.counted = sum, count, together, counted
 }
 
 // fewest is how many features a clause is taken to have at least: of two words

@@ -20,7 +20,7 @@ func Rules(pack *Pack) []*rules.Rule {
 		out = append(out, &rules.Rule{
 			ID: t.ID, Title: t.Title, Severity: rules.High, Confidence: t.Confidence, CWE: t.CWE, Covers: t.Covers, Page: t.Page,
 			Check: func(pass *rules.Pass) {
-				found := pass.Shared(j, func() any { return j.catalog(pass.Catalog) }).(map[*Technique][]rules.Finding)
+				found := pass.Shared(j, func() any { return j.catalog(pass.Catalog, text.CacheOf(pass.Shared)) }).(map[*Technique][]rules.Finding)
 				for _, f := range found[t] {
 					pass.Report(f)
 				}
@@ -49,10 +49,10 @@ type FieldSign struct {
 }
 
 // catalog judges every definition and returns the findings by technique.
-func (j *Judge) catalog(c *analyzers.Catalog) map[*Technique][]rules.Finding {
+func (j *Judge) catalog(c *analyzers.Catalog, cache *text.Cache) map[*Technique][]rules.Finding {
 	found := map[*Technique][]rules.Finding{}
 	for _, d := range definitions(c) {
-		level, signs := j.Definition(d.Setting, d.fields)
+		level, signs := j.definition(d.Setting, d.fields, cache.Views)
 		for _, s := range signs {
 			if f, ok := finding(d, level, s); ok {
 				found[s.Technique] = append(found[s.Technique], f)
@@ -99,7 +99,12 @@ const longest = 64 << 10
 // Definition judges the fields of one definition together: the strongest sign
 // of each technique counts, wherever it stands. The signs come strongest first.
 func (j *Judge) Definition(in Setting, fields []analyzers.Field) (rules.Severity, []FieldSign) {
-	best := make([]FieldSign, len(j.techniques))
+	return j.definition(in, fields, func(raw string) []text.View { return text.Views(raw, text.Limits{}) })
+}
+
+// definition is Definition of texts that layOut lays out.
+func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw string) []text.View) (rules.Severity, []FieldSign) {
+	var best []FieldSign // by technique; nil without any sign
 	type strange struct {
 		window
 		field int
@@ -107,6 +112,9 @@ func (j *Judge) Definition(in Setting, fields []analyzers.Field) (rules.Severity
 	}
 	var suspects []strange
 	add := func(s Sign, field int, view *text.View) {
+		if best == nil {
+			best = make([]FieldSign, len(j.techniques))
+		}
 		i := slices.Index(j.techniques, s.Technique)
 		if s.Weight > best[i].Weight {
 			evidence := analyzers.Untrusted(view.Text[s.Start:s.End])
@@ -129,7 +137,7 @@ func (j *Judge) Definition(in Setting, fields []analyzers.Field) (rules.Severity
 				continue
 			}
 		}
-		views, low := readings(raw[:min(len(raw), longest)])
+		views, low := readings(layOut(raw[:min(len(raw), longest)]))
 		for k, view := range views {
 			if k > 0 || low == "" {
 				low = lower(view.Text)
@@ -169,12 +177,11 @@ func (j *Judge) Definition(in Setting, fields []analyzers.Field) (rules.Severity
 	return Level(plain), signs
 }
 
-// readings returns the forms of a text that a model may understand: the raw
-// one and, where something is hidden, disguised or encoded, the others. low is
-// the raw one in lower case where it says nothing else, "" where it is not known.
-func readings(raw string) (views []text.View, low string) {
-	views = text.Views(raw, text.Limits{})
-	if len(views) == 2 && views[1].Map == nil { // it says the same as the raw one
+// readings returns those of a text's views that say more than the raw one,
+// which stands first. low is the raw one in lower case where it says nothing
+// else, "" where it is not known.
+func readings(views []text.View) (more []text.View, low string) {
+	if len(views) == 2 && views[1].Map == nil {
 		return views[:1], views[1].Text
 	}
 	return views, ""

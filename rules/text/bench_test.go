@@ -24,6 +24,13 @@ func BenchmarkViewsClean10K(b *testing.B)    { benchViews(b, cleanText) }
 func BenchmarkViewsMarkdown10K(b *testing.B) {
 	benchViews(b, strings.Repeat("- **name**: the `path` of a file  (see [docs](https://x.example/a)), e.g. \u201cnotes\u201d\n", 200)[:10<<10])
 }
+func BenchmarkViewsReadme10K(b *testing.B) {
+	benchViews(b, strings.Repeat("## Install\n\nRun `npm install parcels`, then set **PARCELS_TOKEN** (see [the docs](https://x.example/docs#token)).\n\n```sh\nparcels find --customer 42\n```\n\n"+
+		"1. *Finds* parcels by number, name or place.\n2. Returns `{\"id\": 7}` and the _last known_ position.\n", 60)[:10<<10])
+}
+func BenchmarkViewsChinese10K(b *testing.B) {
+	benchViews(b, strings.Repeat("\u5148\u8bfb\u53d6\u6587\u4ef6\uff0c\u7136\u540e\u56de\u7b54\u95ee\u9898\u3002\u8bf7\u4f7f\u7528 find \u5de5\u5177\uff08\u89c1\u6587\u6863\uff09\u3002\n", 400)[:10<<10])
+}
 func BenchmarkViewsRussian10K(b *testing.B) {
 	benchViews(b, strings.Repeat("\u041f\u0440\u043e\u0447\u0438\u0442\u0430\u0439 \u0444\u0430\u0439\u043b, \u0437\u0430\u0442\u0435\u043c \u043e\u0442\u0432\u0435\u0442\u044c.\n", 400)[:10<<10])
 }

@@ -93,13 +93,36 @@ func (f *finder) scan() {
 	prev := rune(-1)                // last rune that is drawn
 	gap, columns, lines := -1, 0, 0 // white space
 	marks, pile := 0, 0             // on the last letter
+	var known forms
 	for i := 0; i < len(s); {
+		// What is drawn, for most of what stands in most texts is nothing else.
+		r, size := rune(s[i]), 1
+		seen := r > ' ' && r < 0x7f
+		if r >= 0x80 {
+			if known == nil {
+				known = knownForms()
+			}
+			r, size = utf8.DecodeRuneInString(s[i:])
+			seen = known.of(r).marks&drawn != 0
+		}
+		if seen {
+			if gap >= 0 {
+				f.padded(gap, i, columns, lines)
+				gap = -1
+			}
+			if marks > 0 {
+				f.piled(marks, pile, i, prev)
+				marks = 0
+			}
+			prev = r
+			i += size
+			continue
+		}
 		if n := terminal(s[i:]); n > 0 {
 			f.note(ANSI, i, i+n, strings.TrimLeft(s[i:i+n], "\x1b\u009b"))
 			i += n
 			continue
 		}
-		r, size := utf8.DecodeRuneInString(s[i:])
 		if kind := hiddenKind(r); kind != 0 {
 			end := f.run(i, kind)
 			f.judge(kind, i, end, prev)
@@ -126,10 +149,10 @@ func (f *finder) scan() {
 			i += size
 			continue
 		}
-		if gap >= 0 && (columns >= wide || lines >= tall) {
-			f.note(Padding, gap, i, "")
+		if gap >= 0 {
+			f.padded(gap, i, columns, lines)
+			gap = -1
 		}
-		gap = -1
 		if unicode.Is(unicode.M, r) {
 			if marks == 0 {
 				pile = i
@@ -147,6 +170,13 @@ func (f *finder) scan() {
 	}
 	f.piled(marks, pile, len(s), prev)
 	f.endParagraph()
+}
+
+// padded notes white space that pushes what stands behind it out of sight.
+func (f *finder) padded(start, end, columns, lines int) {
+	if columns >= wide || lines >= tall {
+		f.note(Padding, start, end, "")
+	}
 }
 
 // piled notes marks in a number that no script needs on one letter.

@@ -39,6 +39,7 @@ type normaliser struct {
 func normalise(src mapped, size int, notes *notebook) mapped {
 	n := normaliser{src: src, notes: notes}
 	n.out.text = make([]byte, 0, len(src.text))
+	n.out.back = make(Map, 0, len(src.text)/16+4)
 	s := src.text
 	for i := 0; i < len(s); {
 		end, line := chunk(s, i)
@@ -68,30 +69,103 @@ func chunk(s string, start int) (end int, line bool) {
 }
 
 // unveil is src as far as encodings need it: without invisible characters,
-// in compatibility form, entities decoded. Letters keep their case.
-func unveil(src mapped, size int) mapped {
-	if survey(src.text)&(nonASCII|control|entities) == 0 {
-		return src
+// in compatibility form, entities decoded. Letters keep their case. changed
+// tells whether that is more than src itself.
+func unveil(src mapped, size int) (bare mapped, changed bool) {
+	s := src.text
+	if bare, _ := composed(s); bare {
+		return src, false
 	}
 	n := normaliser{src: src, notes: &notebook{}}
-	s := src.text
+	n.out.text = make([]byte, 0, len(s))
 	for i := 0; i < len(s); {
 		end, line := chunk(s, i)
-		if survey(s[i:end])&(nonASCII|control|entities) == 0 {
-			n.out.copy(src, i, end)
-		} else {
-			n.read(i, end)
-			n.compose()
-			for _, c := range n.cells {
-				n.emit(c)
-			}
-		}
+		n.unveil(i, end)
 		if i = end; line {
 			n.out.copy(src, i, i+1)
 			i++
 		}
 	}
-	return n.out.done(size)
+	return n.out.done(size), true
+}
+
+func (n *normaliser) unveil(start, end int) {
+	s := n.src.text[:end]
+	returned := start < end && s[end-1] == '\r'
+	if returned { // a line end, as read has it
+		end--
+		defer func() { n.emit(cell{r: '\n', from: int32(end), to: int32(end + 1)}) }()
+	}
+	same, known := composed(s[start:end])
+	switch {
+	case same && !returned:
+		n.out.copy(n.src, start, end)
+		return
+	case !known:
+		n.read(start, end)
+		n.compose()
+		for _, c := range n.cells {
+			n.emit(c)
+		}
+		return
+	}
+	forms, run := knownForms(), start
+	for i := start; i < end; {
+		if s[i] < 0x80 {
+			if s[i] == '\t' {
+				n.out.copy(n.src, run, i)
+				n.emit(cell{r: ' ', from: int32(i), to: int32(i + 1)})
+				run = i + 1
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if f := forms.of(r); f.marks&fixed == 0 {
+			n.out.copy(n.src, run, i)
+			from, to, _ := n.src.back.find(i, i+size)
+			n.out.add(f.bare.text(), from, to, false)
+			run = i + size
+		}
+		i += size
+	}
+	n.out.copy(n.src, run, end)
+}
+
+// composed reports whether unveil leaves s as it is, and whether every rune of
+// it has a form of its own.
+func composed(s string) (same, known bool) {
+	var forms forms
+	same = true
+	blanks := false // tabs and line ends of two bytes stay only where all else is ASCII
+	for i := 0; i < len(s); {
+		c := s[i]
+		if classes[c] < classDress {
+			i++
+			continue
+		}
+		switch {
+		case c >= 0x80:
+			if forms == nil {
+				forms = knownForms()
+			}
+			r, size := utf8.DecodeRuneInString(s[i:])
+			marks := forms.of(r).marks
+			if marks&calm == 0 {
+				return false, false
+			}
+			same = same && marks&fixed != 0
+			i += size
+			continue
+		case classes[c] == classControl,
+			c == '\r' && (i+1 == len(s) || s[i+1] != '\n'),
+			c == '&' && i+1 < len(s) && (letter(s[i+1]) || s[i+1] == '#'):
+			return false, false
+		}
+		blanks = blanks || c == '\r' || c == '\t'
+		i++
+	}
+	return same && !(blanks && forms != nil), true
 }
 
 func (n *normaliser) line(start, end int) {
@@ -102,9 +176,15 @@ func (n *normaliser) line(start, end int) {
 	for start < end && blankByte(s[end-1]) {
 		end--
 	}
-	if start == end {
+	if start == end || n.quickly(start, end) {
 		return
 	}
+	n.carefully(start, end)
+}
+
+// carefully writes a line by way of cells, or as it is where it has no marks.
+func (n *normaliser) carefully(start, end int) {
+	s := n.src.text
 	const all = nonASCII | control | dress
 	if survey(s[start:end])&all == 0 {
 		n.gap(start)

@@ -64,7 +64,7 @@ var classes = func() (t [256]class) {
 			t[i] = classControl
 		case strings.IndexByte("+/-_", c) >= 0:
 			t[i] = classArmour
-		case strings.IndexByte("*`~\\]<&%=@$!", c) >= 0:
+		case strings.IndexByte("*`~\\[]<&%=@$!", c) >= 0:
 			t[i] = classDress
 		}
 	}
@@ -279,10 +279,14 @@ func plainViews(raw string) []View {
 // lowerASCII is strings.ToLower for ASCII, in half of the time.
 func lowerASCII(s string) string {
 	b := []byte(s)
+	lowerBytes(b)
+	return string(b)
+}
+
+func lowerBytes(b []byte) {
 	for i, c := range b {
 		if c-'A' < 26 {
 			b[i] = c | 0x20
 		}
 	}
-	return string(b)
 }

@@ -55,9 +55,15 @@ func (l Limits) filled(raw int) Limits {
 // with every encoded run replaced, so that a sentence of which a part is
 // encoded is whole. Text need not be valid UTF-8; of normalised views it is.
 func Views(raw string, limits Limits) []View {
+	views, _ := layOut(raw, limits)
+	return views
+}
+
+// layOut also tells whether raw has no marks at all.
+func layOut(raw string, limits Limits) (views []View, plain bool) {
 	seen := survey(raw)
 	if seen == 0 && len(raw) <= limits.filled(0).Text {
-		return plainViews(raw)
+		return plainViews(raw), true
 	}
 	v := viewer{limits: limits.filled(len(raw)), size: len(raw)}
 	v.left = v.limits.Decoded
@@ -76,9 +82,12 @@ func Views(raw string, limits Limits) []View {
 	v.normal(Normal, 0, src, v.notebook())
 	if seen&(nonASCII|control|entities|encoded|turned) != 0 {
 		v.hide(secret, 0)
-		v.decode(src, 0)
+		if v.size < len(raw) {
+			seen = survey(src.text)
+		}
+		v.decode(src, seen, 0)
 	}
-	return v.views
+	return v.views, false
 }
 
 // Fold writes s as the normaliser does. Patterns for normalised views go
@@ -112,14 +121,17 @@ func (v *viewer) hide(secret mapped, depth int) {
 		return
 	}
 	v.normal(Hidden, depth, secret, v.notebook())
-	v.decode(secret, depth)
+	v.decode(secret, survey(secret.text), depth)
 }
 
-// decode adds a view for every layer of encoding of src.
-func (v *viewer) decode(src mapped, depth int) {
+// decode adds a view for every layer of encoding of src, in which survey has
+// seen marks.
+func (v *viewer) decode(src mapped, seen marks, depth int) {
 	for {
-		src = unveil(src, v.size)
-		seen := survey(src.text)
+		bare, changed := unveil(src, v.size)
+		if src = bare; changed {
+			seen = survey(src.text)
+		}
 		if seen&(encoded|turned) == 0 {
 			return
 		}
@@ -141,7 +153,7 @@ func (v *viewer) decode(src mapped, depth int) {
 		secret := hidden(out, v.size, notes)
 		v.normal(Decoded, depth, out, notes)
 		v.hide(secret, depth)
-		src = out
+		src, seen = out, survey(out.text)
 	}
 }
 

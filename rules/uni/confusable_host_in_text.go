@@ -11,6 +11,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/confusable"
 	"github.com/sallyport-mcp/sallyport/rules/said"
+	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
 //go:embed confusable_host_in_text.md
@@ -29,9 +30,10 @@ var ConfusableHostInText = rules.Rule{
 }
 
 func checkConfusableHostInText(pass *rules.Pass) {
+	cache := text.CacheOf(pass.Shared)
 	said.Each(pass.Catalog, func(t said.Text) {
 		raw := t.Head()
-		if t.Field.Key || ascii(raw) && !strings.Contains(raw, "xn--") {
+		if t.Field.Key || (cache.Plain(raw) || ascii(raw)) && !strings.Contains(raw, "xn--") {
 			return
 		}
 		eachHost(raw, func(start, end int) {

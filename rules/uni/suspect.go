@@ -14,9 +14,9 @@ const (
 	shortest = 16
 )
 
-// suspect is a look at each byte that says whether a text may be disguised, so
-// that ordinary texts, Markdown among them, are not laid out in all their
-// views. It allocates nothing.
+// suspect is a look at each byte that says whether a text with notes may be
+// disguised: what ordinary texts hold, Markdown among them, is not. It
+// allocates nothing.
 func suspect(s string) bool {
 	var (
 		token, word     int // where the current run of base64's letters, and of letters and digits, began

@@ -5,6 +5,7 @@
 package uni
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -29,16 +30,23 @@ type (
 func texts(pass *rules.Pass) []disguised {
 	return pass.Shared(textsKey{}, func() any {
 		var out []disguised
+		cache := text.CacheOf(pass.Shared)
 		said.Each(pass.Catalog, func(t said.Text) {
 			if t.Field.Key || strings.HasSuffix(t.Field.Path, ".pattern") {
 				return // names are judged as such; a pattern is written in escapes
 			}
-			if head := t.Head(); suspect(head) {
-				out = append(out, disguised{t, text.Views(head, text.Limits{})})
+			head := t.Head()
+			if views := cache.Views(head); noted(views) && suspect(head) {
+				out = append(out, disguised{t, views})
 			}
 		})
 		return out
 	}).([]disguised)
+}
+
+// noted reports whether there is anything that a rule could speak of.
+func noted(views []text.View) bool {
+	return slices.ContainsFunc(views, func(v text.View) bool { return len(v.Notes) > 0 })
 }
 
 // notes calls visit with the notes of a kind in all views of a text.
