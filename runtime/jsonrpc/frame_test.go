@@ -78,6 +78,24 @@ func TestFramer(t *testing.T) {
 	}
 }
 
+func TestFrameOffset(t *testing.T) {
+	const in = "a\n\r\n123456789\nbc\r\n \nd\n"
+	f := jsonrpc.NewFramer(iotest.OneByteReader(strings.NewReader(in)), 8)
+	var got []string
+	for {
+		frame, err := f.Next()
+		if err == io.EOF {
+			break
+		}
+		if err == nil {
+			got = append(got, in[frame.Offset:][:len(frame.Bytes)])
+		}
+	}
+	if want := []string{"a", "bc", "d"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 type broken int
 
 func (r broken) Read(p []byte) (int, error) {
