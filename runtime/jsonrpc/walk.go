@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -102,82 +103,126 @@ type Leaf struct {
 
 // Texts yields every string inside the value at r of src.Bytes, keys of
 // members among them, front to back: what a model may read of it. Each is
-// decoded and leads back to its raw bytes. A lone surrogate is U+FFFD.
+// decoded and leads back to its raw bytes. A lone surrogate is U+FFFD. It
+// takes time linear in the length of the value, however deep it is.
 func Texts(src *analyzers.Source, r Range) iter.Seq[Leaf] {
 	return func(yield func(Leaf) bool) {
-		if r.In(src.Bytes) == nil {
+		raw := r.In(src.Bytes)
+		if raw == nil {
 			return
 		}
-		w := texts{src: src, yield: yield}
-		w.value(r, 0)
+		w := texts{src: src, b: src.Bytes[:r.End], start: r.Start, text: string(raw), yield: yield}
+		w.walk()
 	}
 }
+
+// maxOpen is how deep Texts goes in bytes that no Scanner has accepted.
+const maxOpen = 1000
 
 type texts struct {
 	src     *analyzers.Source
+	b       []byte // up to the end of the value
+	start   int    // where the value begins
+	text    string // the value once more, for texts without escapes to share
 	yield   func(Leaf) bool
+	open    []container
 	pointer []byte
 }
 
-func (w *texts) value(r Range, depth int) bool {
-	b := w.src.Bytes
-	if depth > 1000 || r.Start >= len(b) {
-		return true
-	}
-	above := len(w.pointer)
-	switch b[r.Start] {
-	case '"':
-		return w.yield(Leaf{Text: decodeText(w.src, r), Pointer: w.pointer})
-	case '[':
-		for i, element := range Elements(b, r) {
-			w.pointer = strconv.AppendInt(append(w.pointer[:above], '/'), int64(i), 10)
-			if !w.value(element, depth+1) {
-				return false
+// container is an open array or object.
+type container struct {
+	array bool
+	key   bool // a key comes next
+	index int  // of the element
+	base  int  // length of its own pointer
+}
+
+func (w *texts) walk() {
+	for i := w.start; i < len(w.b); {
+		switch c := w.b[i]; c {
+		case '"':
+			end := skipString(w.b, i)
+			leaf := Leaf{Text: w.decode(i, end)}
+			if n := len(w.open); n > 0 && w.open[n-1].key {
+				w.open[n-1].key = false
+				leaf.Key = true
+				w.pointer = appendToken(w.pointer[:w.open[n-1].base], leaf.Text.Raw())
+			} else {
+				w.enter()
 			}
+			leaf.Pointer = w.pointer
+			if !w.yield(leaf) {
+				return
+			}
+			i = end
+		case '{', '[':
+			w.enter()
+			if len(w.open) == maxOpen {
+				return
+			}
+			w.open = append(w.open, container{array: c == '[', key: c == '{', base: len(w.pointer)})
+			i++
+		case '}', ']':
+			if len(w.open) > 0 {
+				w.open = w.open[:len(w.open)-1]
+			}
+			i++
+		case ',':
+			if n := len(w.open); n > 0 {
+				w.open[n-1].index++
+				w.open[n-1].key = !w.open[n-1].array
+			}
+			i++
+		default: // white space, a colon, a number or a word
+			i++
 		}
-	case '{':
-		for key, value := range Members(b, r) {
-			text := decodeText(w.src, key)
-			w.pointer = append(w.pointer[:above], '/')
-			for _, c := range []byte(text.Raw()) {
-				switch c {
-				case '~':
-					w.pointer = append(w.pointer, "~0"...)
-				case '/':
-					w.pointer = append(w.pointer, "~1"...)
-				default:
-					w.pointer = append(w.pointer, c)
-				}
-			}
-			if !w.yield(Leaf{Text: text, Key: true, Pointer: w.pointer}) || !w.value(value, depth+1) {
-				return false
-			}
+	}
+}
+
+// enter sets the pointer to an element of an array. To the value of a member
+// its key has set it.
+func (w *texts) enter() {
+	if n := len(w.open); n > 0 && w.open[n-1].array {
+		w.pointer = append(w.pointer[:w.open[n-1].base], '/')
+		w.pointer = strconv.AppendInt(w.pointer, int64(w.open[n-1].index), 10)
+	}
+}
+
+// appendToken appends a slash and a reference token of RFC 6901.
+func appendToken(dst []byte, name string) []byte {
+	dst = append(dst, '/')
+	for i := 0; i < len(name); i++ {
+		switch c := name[i]; c {
+		case '~':
+			dst = append(dst, "~0"...)
+		case '/':
+			dst = append(dst, "~1"...)
+		default:
+			dst = append(dst, c)
 		}
 	}
-	w.pointer = w.pointer[:above]
-	return true
+	return dst
 }
 
 // maxMarks bounds the map of a text that is nothing but escapes, to 1 MiB.
 // What follows has the place of one long escape.
 const maxMarks = 1 << 16
 
-func decodeText(src *analyzers.Source, r Range) analyzers.Text {
-	raw := r.In(src.Bytes)
-	if len(raw) < 2 {
-		return analyzers.Text{}
-	}
-	raw = raw[1 : len(raw)-1]
-	text := analyzers.Text{Span: src.Span(r.Start+1, r.End-1)}
+// decode reads the string at [start, end), quotes included.
+func (w *texts) decode(start, end int) analyzers.Text {
+	start, end = start+1, max(start+1, end-1)
+	raw := w.b[start:end]
+	text := analyzers.Text{Span: w.src.Span(start, end)}
 	escapes := bytes.Count(raw, []byte{'\\'})
 	if escapes == 0 {
-		text.Value = analyzers.Untrusted(raw)
+		text.Value = analyzers.Untrusted(w.text[start-w.start : end-w.start])
 		return text
 	}
-	out := make([]byte, 0, len(raw))
+	var out strings.Builder
+	out.Grow(len(raw))
 	marks := make(analyzers.OffsetMap, 1, min(2*escapes, maxMarks)+2)
 	mark := func(at int) {
-		m := analyzers.Mark{Decoded: len(out), Raw: at}
+		m := analyzers.Mark{Decoded: out.Len(), Raw: at}
 		if last := len(marks) - 1; last < maxMarks && marks[last] != m {
 			marks = append(marks, m)
 		}
@@ -185,20 +230,21 @@ func decodeText(src *analyzers.Source, r Range) analyzers.Text {
 	for i := 0; i < len(raw); {
 		next := bytes.IndexByte(raw[i:], '\\')
 		if next < 0 {
-			out, i = append(out, raw[i:]...), len(raw)
+			out.Write(raw[i:])
 			break
 		}
-		out = append(out, raw[i:i+next]...)
+		out.Write(raw[i : i+next])
 		i += next
 		mark(i)
 		c, n := unescape(raw[i:])
-		out, i = utf8.AppendRune(out, c), i+n
+		out.WriteRune(c)
+		i += n
 		mark(i)
 	}
-	if end := (analyzers.Mark{Decoded: len(out), Raw: len(raw)}); marks[len(marks)-1] != end {
+	if end := (analyzers.Mark{Decoded: out.Len(), Raw: len(raw)}); marks[len(marks)-1] != end {
 		marks = append(marks, end)
 	}
-	text.Value, text.Map = analyzers.Untrusted(out), marks
+	text.Value, text.Map = analyzers.Untrusted(out.String()), marks
 	return text
 }
 

@@ -91,6 +91,21 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// TestDeepTexts: a text costs the same however deep it stands.
+func TestDeepTexts(t *testing.T) {
+	const depth = 900
+	b := []byte(strings.Repeat(`{"k":[`, depth/2) + `"` + strings.Repeat("x", 1<<20) + `"` + strings.Repeat("]}", depth/2))
+	n := 0
+	for leaf := range jsonrpc.Texts(&analyzers.Source{Bytes: b}, jsonrpc.Range{End: len(b)}) {
+		if n++; !leaf.Key && string(leaf.Pointer) != strings.Repeat("/k/0", depth/2) {
+			t.Errorf("at %s", leaf.Pointer)
+		}
+	}
+	if n != depth/2+1 {
+		t.Errorf("%d texts", n)
+	}
+}
+
 // TestManyEscapes: the map of a hostile text stays small, and its places right
 // or too long.
 func TestManyEscapes(t *testing.T) {
