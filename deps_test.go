@@ -31,6 +31,7 @@ var walls = []struct {
 	{"manifest/seal", []string{"analyzers", "manifest"}, []string{"os", "os/exec"}},
 	{"manifest", []string{"analyzers"}, []string{"net", "os", "os/exec"}},
 	{"rules", []string{"analyzers", "manifest"}, []string{"net", "os", "os/exec", "time"}},
+	{"runtime", []string{"analyzers", "manifest", "rules", "registry"}, []string{"net", "os/exec"}},
 }
 
 // gates are the packages and libraries with which a connection can be opened
