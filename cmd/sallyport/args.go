@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -19,6 +20,14 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 	if command == nil {
 		return args, nil
 	}
+	head := 1
+	if len(args) > 1 {
+		for _, sub := range command.Subcommands {
+			if sub.HasName(args[1]) {
+				command, head = sub, 2
+			}
+		}
+	}
 	valued := map[string]bool{}
 	for _, f := range command.Flags {
 		takesValue := true
@@ -29,8 +38,8 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 			valued[name] = takesValue
 		}
 	}
-	flags, positionals := []string{args[0]}, []string(nil)
-	for i := 1; i < len(args); i++ {
+	flags, positionals := slices.Clone(args[:head]), []string(nil)
+	for i := head; i < len(args); i++ {
 		arg := args[i]
 		switch {
 		case arg == "--":

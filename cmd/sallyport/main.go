@@ -45,6 +45,7 @@ var commands = []func(*program) *cli.Command{
 	rulesCommand,
 	explainCommand,
 	convertCommand,
+	registryCommand,
 	versionCommand,
 }
 
@@ -99,8 +100,10 @@ func (p *program) app() *cli.App {
 	}
 	for _, command := range commands {
 		c := command(p)
-		c.OnUsageError = explainUsage
-		c.HideHelpCommand = true
+		for _, c := range append([]*cli.Command{c}, c.Subcommands...) {
+			c.OnUsageError = explainUsage
+			c.HideHelpCommand = true
+		}
 		app.Commands = append(app.Commands, c)
 	}
 	return app

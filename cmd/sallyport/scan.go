@@ -31,23 +31,29 @@ func scanCommand(p *program) *cli.Command {
 		ArgsUsage: "[TARGET...]",
 		Description: `TARGET is a directory, or a file: any client's configuration, a server.json, a captured tools/list.
 The default is the current directory. Nothing of a target is executed and no connection is opened.`,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Usage: "what stdout gets: " + formatNames(), Value: "text"},
-			&cli.StringSliceFlag{Name: "output", Usage: "write `FORMAT=PATH` too; repeatable, PATH - is stdout"},
-			&cli.StringFlag{Name: "fail-on", Usage: "exit 1 from this severity on: critical, high, medium, low or never", Value: "high"},
-			&cli.BoolFlag{Name: "fail-on-gap", Usage: "exit 3 for everything that was not read, notes included"},
-			&cli.StringSliceFlag{Name: "only", Usage: "run only the rule `ID`; repeatable"},
-			&cli.StringSliceFlag{Name: "skip", Usage: "do not run the rule `ID`; repeatable"},
-			rulesFlag,
-			&cli.StringFlag{Name: "config", Usage: "settings and suppressions from `FILE` (default: sallyport.yaml in the current directory)"},
-			&cli.StringFlag{Name: "baseline", Usage: "findings listed in `FILE` do not count"},
-			&cli.StringFlag{Name: "write-baseline", Usage: "write the findings of this scan to `FILE` as a baseline"},
-			&cli.BoolFlag{Name: "offline", Usage: "forbid all network use; a scan of local targets needs none"},
-			&cli.IntFlag{Name: "jobs", Usage: "read `N` files at once (default: one a processor)"},
-			&cli.StringFlag{Name: "color", Usage: "colour the text: auto, always or never", Value: "auto"},
-			&cli.BoolFlag{Name: "timing", Usage: "say in the report how long the scan took"},
-		},
+		Flags:  scanFlags(),
 		Action: func(c *cli.Context) error { return p.scan(c) },
+	}
+}
+
+// scanFlags are the flags of scan and of what begins with a scan.
+func scanFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "format", Usage: "what stdout gets: " + formatNames(), Value: "text"},
+		&cli.StringSliceFlag{Name: "output", Usage: "write `FORMAT=PATH` too; repeatable, PATH - is stdout"},
+		&cli.StringFlag{Name: "fail-on", Usage: "exit 1 from this severity on: critical, high, medium, low or never", Value: "high"},
+		&cli.BoolFlag{Name: "fail-on-gap", Usage: "exit 3 for everything that was not read, notes included"},
+		&cli.StringSliceFlag{Name: "only", Usage: "run only the rule `ID`; repeatable"},
+		&cli.StringSliceFlag{Name: "skip", Usage: "do not run the rule `ID`; repeatable"},
+		rulesFlag,
+		&cli.StringFlag{Name: "config", Usage: "settings and suppressions from `FILE` (default: sallyport.yaml in the current directory)"},
+		registryFlag, asFlag,
+		&cli.StringFlag{Name: "baseline", Usage: "findings listed in `FILE` do not count"},
+		&cli.StringFlag{Name: "write-baseline", Usage: "write the findings of this scan to `FILE` as a baseline"},
+		&cli.BoolFlag{Name: "offline", Usage: "forbid all network use; a scan of local targets needs none"},
+		&cli.IntFlag{Name: "jobs", Usage: "read `N` files at once (default: one a processor)"},
+		&cli.StringFlag{Name: "color", Usage: "colour the text: auto, always or never", Value: "auto"},
+		&cli.BoolFlag{Name: "timing", Usage: "say in the report how long the scan took"},
 	}
 }
 
