@@ -15,6 +15,7 @@ type location struct {
 	host   string // lower case, punycode, always with a port: "mcp.example.com:443"
 	path   string // "/" at least
 	query  string // behind "?", with it; "" without
+	odd    bool   // only its host is known: nothing covers it
 }
 
 // pattern is a location, or all below its path.
@@ -34,7 +35,7 @@ var (
 var ports = map[string]string{"https": "443", "http": "80", "wss": "443", "ws": "80"}
 
 // parseLocation reads a URL. What two programs could read differently is
-// refused, never guessed.
+// refused, never guessed; of a path that is refused the host is still known.
 func parseLocation(s string) (*location, error) {
 	if strings.ContainsAny(s, "\\ \t\r\n\x00") {
 		return nil, errDots
@@ -70,11 +71,12 @@ func parseLocation(s string) (*location, error) {
 	lower := strings.ToLower(l.path) + "/"
 	for _, odd := range [...]string{"/../", "/./", "%2e", "%2f", "%5c", "%00"} {
 		if strings.Contains(lower, odd) {
-			return nil, errDots
+			l.odd = true
 		}
 	}
-	if strings.Contains(l.path, "//") {
-		return nil, errDots
+	if l.odd || strings.Contains(l.path, "//") {
+		l.odd = true
+		return l, errDots
 	}
 	if u.RawQuery != "" || u.ForceQuery {
 		l.query = "?" + u.RawQuery
@@ -105,7 +107,7 @@ func parsePattern(s string) (*pattern, error) {
 }
 
 func (p *pattern) covers(l *location) bool {
-	if p.scheme != l.scheme || p.host != l.host || !p.any && p.query != l.query {
+	if l.odd || p.scheme != l.scheme || p.host != l.host || !p.any && p.query != l.query {
 		return false
 	}
 	return p.path == l.path || p.below && strings.HasPrefix(l.path, p.path)

@@ -20,8 +20,10 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers/origin"
 	"github.com/sallyport-mcp/sallyport/cmd/sallyport/internal/config"
 	"github.com/sallyport-mcp/sallyport/cmd/sallyport/internal/report"
+	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/catalog"
+	"github.com/sallyport-mcp/sallyport/rules/reg"
 )
 
 func scanCommand(p *program) *cli.Command {
@@ -203,6 +205,9 @@ func (p *program) settings(c *cli.Context) (*settings, error) {
 	if s.selected, s.skipped, err = choose(all, c.StringSlice("only"), slices.Concat(c.StringSlice("skip"), file.Skip)); err != nil {
 		return nil, err
 	}
+	if s.selected, err = p.bound(c, s.selected); err != nil {
+		return nil, err
+	}
 	baseline := c.String("baseline")
 	if baseline == "" {
 		baseline = file.Baseline
@@ -222,6 +227,30 @@ func (p *program) settings(c *cli.Context) (*settings, error) {
 	}
 	s.color, err = p.color(c.String("color"))
 	return s, err
+}
+
+// bound gives the rules on the registry the document of --registry; without
+// one they have nothing to judge by and are left out. A scan that proposes
+// entries does not judge by the document that it proposes them to.
+func (p *program) bound(c *cli.Context, selected []*rules.Rule) ([]*rules.Rule, error) {
+	name := c.String(registryFlag.Name)
+	if name == "" || c.Command.Name == "propose" {
+		for _, id := range c.StringSlice("only") {
+			if r := catalog.Find(id); r != nil && reg.Needs(r) && name == "" {
+				return nil, usage("--registry "+registry.DefaultFile, "rule %q judges by a registry, and none was named", id)
+			}
+		}
+		return slices.DeleteFunc(selected, reg.Needs), nil
+	}
+	l, err := p.openRegistry(name)
+	if err != nil {
+		return nil, err
+	}
+	who, err := l.Doc.ParseWho(c.String(asFlag.Name))
+	if err != nil {
+		return nil, usage("--as unit=payments,role=developer", "%s", err)
+	}
+	return reg.Bind(selected, l.Registry, who, today()), nil
 }
 
 // outputs reads --format and --output. The text on stdout gives way when an
