@@ -43,7 +43,7 @@ func (r *Registry) check(today string) []Problem {
 		if by := r.shadow(m, today); by != nil {
 			add(Warning, e, "server %q can never be approved: %q denies it at the same place", e.ID, by.ID)
 		}
-		switch why, ok := e.Match.pinned(); {
+		switch why, ok := m.pinned(); {
 		case e.Manifest.Digest == "" && !ok:
 			add(Note, e, "server %q is approved without a manifest, and %s", e.ID, why)
 		case e.Manifest.Digest == "":
@@ -95,7 +95,7 @@ func (m *matcher) contradiction() string {
 		}
 		return ""
 	}
-	s := parseIdentity(Command(m.argv))
+	s := m.command
 	switch {
 	case m.pkg != nil && !slices.ContainsFunc(s.packages, m.pkg.covers):
 		return "its argv does not start " + m.entry.Match.PURL

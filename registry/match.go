@@ -225,7 +225,7 @@ func (m *Match) check(status Status) error {
 		if status == Approved && p.version == "" {
 			return errors.New("an approval names the package's exact version: pkg:TYPE/NAME@VERSION")
 		}
-		if status == Approved && !exact(m.PURL) {
+		if status == Approved && !p.exact() {
 			return fmt.Errorf("%q is a range or a tag; an approval names one version", analyzers.Untrusted(p.version))
 		}
 	}
@@ -251,49 +251,34 @@ func (m *Match) check(status Status) error {
 	return nil
 }
 
-// exact reports whether the version of a purl is one that never moves, as the
-// launcher would read it.
-func exact(purl string) bool {
-	p, err := packageurl.FromString(purl)
-	if err != nil {
-		return false
-	}
-	name, separator := p.Name, "@"
-	if p.Namespace != "" {
-		name = p.Namespace + "/" + name
-	}
-	switch p.Type {
-	case "npm", "golang":
-	case "pypi":
-		separator = "=="
-	default:
-		return true // no launcher's grammar to ask
-	}
-	ref := launch.ParseSpec(p.Type, analyzers.Text{Value: analyzers.Untrusted(name + separator + p.Version)})
-	return ref.Pin == analyzers.PinExact || ref.Pin == analyzers.PinCommit
+// exactForms are the versions that never move, by purl type; other types have
+// no ranges in a purl.
+var exactForms = map[string]*regexp.Regexp{
+	"npm":    regexp.MustCompile(`^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$`),
+	"golang": regexp.MustCompile(`^v\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+incompatible)?$|^[0-9a-f]{40}$`),
+	"pypi":   regexp.MustCompile(`^\d+(?:!\d+)?[0-9A-Za-z.+_-]*$`),
+}
+
+// exact reports whether a version is one that never moves.
+func (p pkg) exact() bool {
+	ecosystem, _, _ := strings.Cut(p.key, "/")
+	form := exactForms[ecosystem]
+	return p.version != "" && (form == nil || form.MatchString(p.version))
 }
 
 // pinned reports whether an approval by this match names one artefact, and why
 // not.
-func (m *Match) pinned() (why string, ok bool) {
-	if m.PURL != "" || m.Image != "" {
+func (m *matcher) pinned() (why string, ok bool) {
+	switch {
+	case m.pkg != nil || m.image != nil:
 		return "", true
-	}
-	if len(m.Argv) == 0 {
+	case m.command == nil:
 		return "what a URL serves can change at any time", false
-	}
-	id := Command(m.Argv)
-	for _, p := range id.Packages {
-		if parsed, err := parsePURL(p); err != nil || parsed.version == "" {
-			return "the command line starts whatever version of a package is served", false
-		}
-	}
-	for _, i := range id.Images {
-		if parsed, err := parseImage(i); err != nil || parsed.digest == "" {
-			return "the command line starts an image without a digest", false
-		}
-	}
-	if len(id.Packages) == 0 && len(id.Images) == 0 {
+	case !every(m.argvPackages, func(p pkg) bool { return p.version != "" }):
+		return "the command line starts whatever version of a package is served", false
+	case !every(m.argvImages, func(i image) bool { return i.digest != "" }):
+		return "the command line starts an image without a digest", false
+	case len(m.argvPackages) == 0 && len(m.argvImages) == 0:
 		return "the command line starts a local program, which can be changed", false
 	}
 	return "", true
@@ -311,6 +296,7 @@ type matcher struct {
 	env   []string
 
 	// What the argv starts, to recognise it after a change.
+	command      *subject
 	argvPackages []pkg
 	argvImages   []image
 	argvScript   string
@@ -334,6 +320,7 @@ func newMatcher(e *Entry, index int) *matcher {
 	}
 	if len(m.argv) > 0 {
 		s := parseIdentity(Command(m.argv))
+		m.command = s
 		m.argvPackages, m.argvImages, m.argvScript = s.packages, s.images, s.Script
 	}
 	return m

@@ -2,7 +2,6 @@ package registry
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -57,7 +56,22 @@ func (r *reader) wrong(n *tree.Node, format string, args ...any) {
 	}
 }
 
-type fields map[string]func(*tree.Node)
+type fields []field
+
+// field is a key and how its value is read.
+type field struct {
+	key  string
+	read func(*tree.Node)
+}
+
+func (f fields) find(key string) func(*tree.Node) {
+	for i := range f {
+		if f[i].key == key {
+			return f[i].read
+		}
+	}
+	return nil
+}
 
 // object reads a map, each key at most once and none that is not known.
 func (r *reader) object(n *tree.Node, what string, known fields) {
@@ -66,7 +80,7 @@ func (r *reader) object(n *tree.Node, what string, known fields) {
 		return
 	}
 	for _, m := range n.Children {
-		read := known[m.Key.Raw()]
+		read := known.find(m.Key.Raw())
 		switch {
 		case n.Alias || m.Alias:
 			r.wrong(m, "aliases and merge keys are not read in a registry; write the value out, so that a reviewer sees it")
@@ -80,7 +94,13 @@ func (r *reader) object(n *tree.Node, what string, known fields) {
 	}
 }
 
-func keys(known fields) string { return strings.Join(slices.Sorted(maps.Keys(known)), ", ") }
+func keys(known fields) string {
+	names := make([]string, len(known))
+	for i, f := range known {
+		names[i] = f.key
+	}
+	return strings.Join(names, ", ")
+}
 
 func (r *reader) list(n *tree.Node, visit func(*tree.Node)) {
 	if !n.IsArray() {
@@ -216,18 +236,18 @@ func (r *reader) document(root *tree.Node) {
 	d := r.doc
 	var version, kind string
 	r.object(root, "the registry", fields{
-		"apiVersion":   r.oneOf(&version, APIVersion),
-		"kind":         r.oneOf(&kind, Kind),
-		"name":         r.str(&d.Name),
-		"namespace":    r.formed(&d.Namespace, spaceForm, `a reverse domain name, such as "com.example"`),
-		"approvers":    r.strs(&d.Approvers),
-		"units":        r.units,
-		"projects":     r.projects,
-		"environments": r.labels(&d.Environments, "an environment"),
-		"roles":        r.labels(&d.Roles, "a role"),
-		"zones":        r.labels(&d.Zones, "a zone"),
-		"clients":      r.labels(&d.Clients, "a client"),
-		"servers":      r.servers,
+		{"apiVersion", r.oneOf(&version, APIVersion)},
+		{"kind", r.oneOf(&kind, Kind)},
+		{"name", r.str(&d.Name)},
+		{"namespace", r.formed(&d.Namespace, spaceForm, `a reverse domain name, such as "com.example"`)},
+		{"approvers", r.strs(&d.Approvers)},
+		{"units", r.units},
+		{"projects", r.projects},
+		{"environments", r.labels(&d.Environments, "an environment")},
+		{"roles", r.labels(&d.Roles, "a role")},
+		{"zones", r.labels(&d.Zones, "a zone")},
+		{"clients", r.labels(&d.Clients, "a client")},
+		{"servers", r.servers},
 	})
 	if root.IsObject() && len(r.problems) == 0 && (version == "" || kind == "") {
 		r.wrong(root, "a registry begins with \"apiVersion: %s\" and \"kind: %s\"", APIVersion, Kind)
@@ -245,8 +265,7 @@ func (r *reader) each(n *tree.Node, what string, into *[]Label, more func() fiel
 	seen := map[string]bool{}
 	r.list(n, func(item *tree.Node) {
 		l := Label{Span: item.Span}
-		known := fields{"id": r.id(&l.ID), "description": r.str(&l.Description)}
-		maps.Copy(known, more())
+		known := append(fields{{"id", r.id(&l.ID)}, {"description", r.str(&l.Description)}}, more()...)
 		r.object(item, what, known)
 		switch {
 		case !item.IsObject():
@@ -267,8 +286,8 @@ func (r *reader) units(n *tree.Node) {
 		rest = append(rest, Unit{})
 		i := len(rest) - 1
 		return fields{
-			"parent":    func(n *tree.Node) { r.id(&rest[i].Parent)(n) },
-			"approvers": func(n *tree.Node) { r.strs(&rest[i].Approvers)(n) },
+			{"parent", func(n *tree.Node) { r.id(&rest[i].Parent)(n) }},
+			{"approvers", func(n *tree.Node) { r.strs(&rest[i].Approvers)(n) }},
 		}
 	})
 	for i := range labels {
@@ -284,8 +303,8 @@ func (r *reader) projects(n *tree.Node) {
 		rest = append(rest, Project{})
 		i := len(rest) - 1
 		return fields{
-			"unit":         func(n *tree.Node) { r.id(&rest[i].Unit)(n) },
-			"repositories": func(n *tree.Node) { r.strs(&rest[i].Repositories)(n) },
+			{"unit", func(n *tree.Node) { r.id(&rest[i].Unit)(n) }},
+			{"repositories", func(n *tree.Node) { r.strs(&rest[i].Repositories)(n) }},
 		}
 	})
 	for i := range labels {
@@ -320,37 +339,37 @@ func (r *reader) entry(n *tree.Node) *Entry {
 	var match *tree.Node
 	before := len(r.problems)
 	r.object(n, "a server", fields{
-		"id":           r.id(&e.ID),
-		"name":         r.formed(&e.Name, nameForm, `a name of an MCP registry, such as "com.example/files"`),
-		"description":  r.str(&e.Description),
-		"transport":    r.oneOf(&transport, "stdio", "http", "sse"),
-		"match":        func(n *tree.Node) { match = n; r.match(n, &e.Match) },
-		"status":       r.oneOf(&status, string(Approved), string(Denied), string(Quarantined)),
-		"manifest":     func(n *tree.Node) { e.node.manifest = n; r.manifest(n, &e.Manifest) },
-		"environments": r.scope(&e.Environments),
-		"units":        r.scope(&e.Units),
-		"projects":     r.scope(&e.Projects),
-		"roles":        r.scope(&e.Roles),
-		"clients":      r.scope(&e.Clients),
-		"tools": func(n *tree.Node) {
-			r.object(n, "tools", fields{"allow": r.strs(&e.Tools.Allow), "deny": r.strs(&e.Tools.Deny)})
-		},
-		"limits": func(n *tree.Node) {
+		{"id", r.id(&e.ID)},
+		{"name", r.formed(&e.Name, nameForm, `a name of an MCP registry, such as "com.example/files"`)},
+		{"description", r.str(&e.Description)},
+		{"transport", r.oneOf(&transport, "stdio", "http", "sse")},
+		{"match", func(n *tree.Node) { match = n; r.match(n, &e.Match) }},
+		{"status", r.oneOf(&status, string(Approved), string(Denied), string(Quarantined))},
+		{"manifest", func(n *tree.Node) { e.node.manifest = n; r.manifest(n, &e.Manifest) }},
+		{"environments", r.scope(&e.Environments)},
+		{"units", r.scope(&e.Units)},
+		{"projects", r.scope(&e.Projects)},
+		{"roles", r.scope(&e.Roles)},
+		{"clients", r.scope(&e.Clients)},
+		{"tools", func(n *tree.Node) {
+			r.object(n, "tools", fields{{"allow", r.strs(&e.Tools.Allow)}, {"deny", r.strs(&e.Tools.Deny)}})
+		}},
+		{"limits", func(n *tree.Node) {
 			r.object(n, "limits", fields{
-				"callsPerMinute": r.number(&e.Limits.CallsPerMinute, 1_000_000), "concurrent": r.number(&e.Limits.Concurrent, 100_000),
-				"resultBytes": r.number(&e.Limits.ResultBytes, 1<<30), "seconds": r.number(&e.Limits.Seconds, 86_400),
+				{"callsPerMinute", r.number(&e.Limits.CallsPerMinute, 1_000_000)}, {"concurrent", r.number(&e.Limits.Concurrent, 100_000)},
+				{"resultBytes", r.number(&e.Limits.ResultBytes, 1<<30)}, {"seconds", r.number(&e.Limits.Seconds, 86_400)},
 			})
-		},
-		"redaction": func(n *tree.Node) {
+		}},
+		{"redaction", func(n *tree.Node) {
 			r.strs(&e.Redaction)(n)
 			for _, word := range e.Redaction {
 				if !wordForm.MatchString(word) {
 					r.wrong(n, "a kind of redaction is written in lower case with dashes, such as \"secrets\"")
 				}
 			}
-		},
-		"zone":     r.id(&e.Zone),
-		"evidence": func(n *tree.Node) { e.node.evidence = n; r.evidence(n, &e.Evidence) },
+		}},
+		{"zone", r.id(&e.Zone)},
+		{"evidence", func(n *tree.Node) { e.node.evidence = n; r.evidence(n, &e.Evidence) }},
 	})
 	e.Status, e.Transport = Status(status), analyzers.Transport(transport)
 	if !n.IsObject() || len(r.problems) > before {
@@ -384,14 +403,14 @@ func (r *reader) scope(into *[]string) func(*tree.Node) {
 
 func (r *reader) match(n *tree.Node, m *Match) {
 	r.object(n, "match", fields{
-		"argv": r.words(&m.Argv), "purl": r.str(&m.PURL), "url": r.str(&m.URL), "image": r.str(&m.Image), "env": r.strs(&m.Env),
+		{"argv", r.words(&m.Argv)}, {"purl", r.str(&m.PURL)}, {"url", r.str(&m.URL)}, {"image", r.str(&m.Image)}, {"env", r.strs(&m.Env)},
 	})
 }
 
 func (r *reader) manifest(n *tree.Node, m *Manifest) {
 	r.object(n, "manifest", fields{
-		"digest": r.formed(&m.Digest, digestForm, `"sha256:" and 64 lower-case hexadecimal digits`),
-		"path":   r.str(&m.Path),
+		{"digest", r.formed(&m.Digest, digestForm, `"sha256:" and 64 lower-case hexadecimal digits`)},
+		{"path", r.str(&m.Path)},
 	})
 	if n.IsObject() && m.Digest == "" {
 		r.wrong(n, "a manifest needs its digest")
@@ -400,24 +419,24 @@ func (r *reader) manifest(n *tree.Node, m *Manifest) {
 
 func (r *reader) evidence(n *tree.Node, e *Evidence) {
 	r.object(n, "evidence", fields{
-		"score": func(n *tree.Node) {
+		{"score", func(n *tree.Node) {
 			var v int
 			r.number(&v, 100)(n)
 			e.Score = &v
-		},
-		"findings": func(n *tree.Node) {
+		}},
+		{"findings", func(n *tree.Node) {
 			r.strs(&e.Findings)(n)
 			for _, f := range e.Findings {
 				if !findForm.MatchString(f) {
 					r.wrong(n, "a finding is written SEVERITY RULE, such as \"high download-and-run\"")
 				}
 			}
-		},
-		"suggestion": r.oneOf(&e.Suggestion, "approve", "review", "deny"),
-		"approvedBy": r.str(&e.ApprovedBy),
-		"approvedAt": r.date(&e.ApprovedAt),
-		"until":      r.date(&e.Until),
-		"reason":     r.str(&e.Reason),
+		}},
+		{"suggestion", r.oneOf(&e.Suggestion, "approve", "review", "deny")},
+		{"approvedBy", r.str(&e.ApprovedBy)},
+		{"approvedAt", r.date(&e.ApprovedAt)},
+		{"until", r.date(&e.Until)},
+		{"reason", r.str(&e.Reason)},
 	})
 }
 

@@ -179,7 +179,7 @@ func matchFor(o *Observed, c *analyzers.Catalog) (m Match, refused string) {
 		m.URL = id.URL
 	}
 	s := parseIdentity(*id)
-	if len(s.packages) == 1 && len(id.Images) == 0 && s.packages[0].version != "" && exact(id.Packages[0]) {
+	if len(s.packages) == 1 && len(id.Images) == 0 && s.packages[0].exact() {
 		m.PURL = id.Packages[0]
 	}
 	if len(s.images) == 1 && len(id.Packages) == 0 && s.images[0].digest != "" {
@@ -213,7 +213,7 @@ func evidenceOf(s, capture *analyzers.Server, found []rules.Finding) Evidence {
 // hold lowers the suggestion to approve a command that may start something
 // else tomorrow.
 func (e *Entry) hold() {
-	if _, ok := e.Match.pinned(); !ok && len(e.Match.Argv) > 0 && e.Evidence.Suggestion == "approve" {
+	if _, ok := newMatcher(e, 0).pinned(); !ok && len(e.Match.Argv) > 0 && e.Evidence.Suggestion == "approve" {
 		e.Evidence.Suggestion = "review"
 	}
 }
