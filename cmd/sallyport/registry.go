@@ -32,18 +32,24 @@ It says which servers may be used, by whom, and what was reviewed. What is not i
 			registryCheck(p), registryList(p), registryExplain(p), registryExport(p),
 		},
 		Action: func(c *cli.Context) error {
-			if c.NArg() > 0 {
-				return usage("use one of: "+strings.Join(commandNames(c.App), ", "), "registry does not know %q", c.Args().First())
+			var names []string
+			for _, sub := range c.Command.Subcommands {
+				names = append(names, sub.Name)
 			}
-			return usage("use one of: "+strings.Join(commandNames(c.App), ", "), "registry needs a sub-command")
+			hint := "use one of: " + strings.Join(names, ", ")
+			if c.NArg() > 0 {
+				return usage(hint, "registry does not know %q", c.Args().First())
+			}
+			return usage(hint, "registry needs a sub-command")
 		},
 	}
 }
 
-var (
-	registryFlag = &cli.StringFlag{Name: "registry", Usage: "the registry `FILE`"}
-	asFlag       = &cli.StringFlag{Name: "as", Usage: "decide for `WHO`: unit=U,project=P,environment=E,client=C,role=R (default: everyone)"}
-)
+func registryFlag() cli.Flag { return &cli.StringFlag{Name: "registry", Usage: "the registry `FILE`"} }
+
+func asFlag() cli.Flag {
+	return &cli.StringFlag{Name: "as", Usage: "decide for `WHO`: unit=U,project=P,environment=E,client=C,role=R (default: everyone)"}
+}
 
 // today is the date by which expiry is judged.
 func today() string { return time.Now().UTC().Format(time.DateOnly) }
@@ -113,6 +119,7 @@ func readBounded(name string) ([]byte, error) {
 // saveRegistry writes an edited registry, unless somebody else has changed the
 // file since it was read. A crash leaves the old file or the new one.
 func saveRegistry(l *loaded, content []byte) error {
+	defer lockDir(filepath.Dir(l.path))()
 	now, err := readBounded(l.path)
 	if err != nil || sha256.Sum256(now) != l.sum {
 		return usage("run the command again: it reads the file anew", "%q was changed by somebody else meanwhile; nothing was written", l.path)
@@ -157,7 +164,7 @@ func registryCheck(p *program) *cli.Command {
 		ArgsUsage: "FILE",
 		Description: `Errors (exit 2) make a registry unusable; warnings name entries that do not do what they say,
 such as one that can never match; notes are for the next review. --strict: warnings are exit 1.`,
-		Flags: []cli.Flag{registryFlag, &cli.BoolFlag{Name: "strict", Usage: "exit 1 for warnings"}},
+		Flags: []cli.Flag{registryFlag(), &cli.BoolFlag{Name: "strict", Usage: "exit 1 for warnings"}},
 		Action: func(c *cli.Context) error {
 			name := c.Args().First()
 			if name == "" {
@@ -198,7 +205,7 @@ func registryList(p *program) *cli.Command {
 	return &cli.Command{
 		Name:  "list",
 		Usage: "list the servers of a registry",
-		Flags: []cli.Flag{registryFlag, &cli.StringFlag{Name: "status", Usage: "only approved, denied or quarantined"},
+		Flags: []cli.Flag{registryFlag(), &cli.StringFlag{Name: "status", Usage: "only approved, denied or quarantined"},
 			&cli.StringFlag{Name: "format", Usage: "text or json", Value: "text"}},
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 {
@@ -274,7 +281,7 @@ func registryExplain(p *program) *cli.Command {
 		ArgsUsage: "WHO SERVER [TOOL]",
 		Description: `WHO is "everyone" or unit=U,project=P,environment=E,client=C,role=R. SERVER is an entry's id, a URL, a purl,
 REPOSITORY@sha256:HEX, or a command line in one argument. Exit 0: allowed; 1: not allowed.`,
-		Flags: []cli.Flag{registryFlag, &cli.StringFlag{Name: "format", Usage: "text or json", Value: "text"}},
+		Flags: []cli.Flag{registryFlag(), &cli.StringFlag{Name: "format", Usage: "text or json", Value: "text"}},
 		Action: func(c *cli.Context) error {
 			args := c.Args().Slice()
 			if len(args) != 2 && len(args) != 3 {

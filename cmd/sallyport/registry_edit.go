@@ -117,7 +117,7 @@ func (l *loaded) save(edit registry.Edit) error {
 func registryRule(p *program, status registry.Status) *cli.Command {
 	verb := map[registry.Status]string{registry.Approved: "approve", registry.Denied: "deny"}[status]
 	flags := []cli.Flag{
-		registryFlag,
+		registryFlag(),
 		&cli.StringFlag{Name: "reason", Usage: "why, in a sentence"},
 		&cli.StringFlag{Name: "approver", Usage: "who decides"},
 		&cli.StringFlag{Name: "until", Usage: "the last `DATE` on which it counts, YYYY-MM-DD"},

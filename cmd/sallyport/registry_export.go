@@ -21,7 +21,7 @@ func registryExport(p *program) *cli.Command {
 		Description: `Servers are named by their command line or URL, never by a bare name. What a target cannot express is said on
 stderr; --strict makes that exit 1. Targets:
 ` + targets.String(),
-		Flags: []cli.Flag{registryFlag, asFlag,
+		Flags: []cli.Flag{registryFlag(), asFlag(),
 			&cli.StringFlag{Name: "to", Usage: "the `TARGET`"},
 			&cli.BoolFlag{Name: "strict", Usage: "exit 1 when the target cannot express everything"}},
 		Action: func(c *cli.Context) error {

@@ -49,7 +49,7 @@ func scanFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "skip", Usage: "do not run the rule `ID`; repeatable"},
 		rulesFlag,
 		&cli.StringFlag{Name: "config", Usage: "settings and suppressions from `FILE` (default: sallyport.yaml in the current directory)"},
-		registryFlag, asFlag,
+		registryFlag(), asFlag(),
 		&cli.StringFlag{Name: "baseline", Usage: "findings listed in `FILE` do not count"},
 		&cli.StringFlag{Name: "write-baseline", Usage: "write the findings of this scan to `FILE` as a baseline"},
 		&cli.BoolFlag{Name: "offline", Usage: "forbid all network use; a scan of local targets needs none"},
@@ -233,7 +233,7 @@ func (p *program) settings(c *cli.Context) (*settings, error) {
 // one they have nothing to judge by and are left out. A scan that proposes
 // entries does not judge by the document that it proposes them to.
 func (p *program) bound(c *cli.Context, selected []*rules.Rule) ([]*rules.Rule, error) {
-	name := c.String(registryFlag.Name)
+	name := c.String("registry")
 	if name == "" || c.Command.Name == "propose" {
 		for _, id := range c.StringSlice("only") {
 			if r := catalog.Find(id); r != nil && reg.Needs(r) && name == "" {
@@ -246,7 +246,7 @@ func (p *program) bound(c *cli.Context, selected []*rules.Rule) ([]*rules.Rule, 
 	if err != nil {
 		return nil, err
 	}
-	who, err := l.Doc.ParseWho(c.String(asFlag.Name))
+	who, err := l.Doc.ParseWho(c.String("as"))
 	if err != nil {
 		return nil, usage("--as unit=payments,role=developer", "%s", err)
 	}
