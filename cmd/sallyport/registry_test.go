@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,10 +12,17 @@ import (
 	"github.com/sallyport-mcp/sallyport/registry"
 )
 
-func runRegistry(args ...string) (int, string) {
-	var stdout, stderr bytes.Buffer
-	code := run(context.Background(), append([]string{"registry"}, args...), strings.NewReader(""), &stdout, &stderr, func(string) string { return "" })
-	return code, stdout.String() + stderr.String()
+// deny is the command without its flags: the flags of cli are global.
+func deny(path, id string) error {
+	l, err := readRegistry(path)
+	if err != nil {
+		return err
+	}
+	edit, err := l.Doc.Rule(registry.Ruling{ID: id, Status: registry.Denied, Reason: "no", Approver: "a", Today: "2026-11-22"})
+	if err != nil {
+		return err
+	}
+	return l.save(edit)
 }
 
 // TestRegistryConcurrent: of several decisions at once each is written or
@@ -37,12 +43,12 @@ func TestRegistryConcurrent(t *testing.T) {
 	for i := range n {
 		wg.Go(func() {
 			for range 40 { // somebody else was faster: again, as the hint says
-				code, out := runRegistry("deny", fmt.Sprintf("s%d", i), "--registry", path, "--reason", "no", "--approver", "a")
-				if done[i] = code == 0; done[i] {
+				err := deny(path, fmt.Sprintf("s%d", i))
+				if done[i] = err == nil; done[i] {
 					return
 				}
-				if !strings.Contains(out, "changed by somebody else") {
-					t.Errorf("%d: %s", code, out)
+				if !strings.Contains(err.Error(), "changed by somebody else") {
+					t.Error(err)
 				}
 			}
 		})
