@@ -66,6 +66,8 @@ kind: Registry
 servers:
   - {id: files, match: {argv: ["$server", --root, /srv]}, status: approved}
   - {id: web, transport: http, match: {url: "http://127.0.0.1:9/mcp"}, status: approved}
+  - {id: below, transport: http, match: {url: "http://127.0.0.3:9/v1/*"}, status: approved}
+  - {id: host, transport: http, match: {url: "http://127.0.0.4:9/*"}, status: approved}
   - {id: evil, match: {argv: ["$server", evil]}, status: denied}
 EOF
 cat >"$work/empty.yaml" <<EOF
@@ -110,7 +112,11 @@ test_claude() {
   "evil": {"command": "$server", "args": ["evil"]},
   "web": {"type": "http", "url": "http://127.0.0.1:9/mcp"},
   "webpath": {"type": "http", "url": "http://127.0.0.1:9/mcp/other"},
-  "webhost": {"type": "http", "url": "http://127.0.0.2:9/mcp"}
+  "webhost": {"type": "http", "url": "http://127.0.0.2:9/mcp"},
+  "below": {"type": "http", "url": "http://127.0.0.3:9/v1/mcp"},
+  "up": {"type": "http", "url": "http://127.0.0.3:9/v1/../mcp"},
+  "upcoded": {"type": "http", "url": "http://127.0.0.3:9/v1/%2e%2e/mcp"},
+  "userinfo": {"type": "http", "url": "http://127.0.0.4:9@127.0.0.2/mcp"}
 }}
 EOF
 	export_to claude-code "$etc/claude-code/managed-settings.json"
@@ -121,6 +127,8 @@ EOF
 	want claude-code 'the approved URL is tried' yes '^web: ' "$work/out"
 	want claude-code 'other arguments, more arguments, unlisted and denied are refused' no '^(otherargs|moreargs|unlisted|evil): ' "$work/out"
 	want claude-code 'another path and another host are refused' no '^(webpath|webhost): ' "$work/out"
+	want claude-code 'what is below an approved path is tried' yes '^below: ' "$work/out"
+	want claude-code 'what leads out of it, and a host behind userinfo, is refused' no '^(up|upcoded|userinfo): ' "$work/out"
 	started claude-code 'nothing else was started' no '"/etc"|"--write"|"evil"|\[\[\]'
 	(cd "$project" && HOME="$home" with_etc "$etc" timeout 120 "$bin" mcp add more -- "$server" x) >"$work/out" 2>&1 || true
 	want claude-code 'an unlisted server cannot be added' yes 'not allowed by enterprise policy' "$work/out"
@@ -134,7 +142,7 @@ test_codex() {
 	bin="$(install "$codex" codex)"
 	mkdir -p "$home/.codex"
 	export_to codex "$etc/codex/requirements.toml"
-	codex_with() { # ARGS-OF-FILES URL-OF-WEB
+	codex_with() { # ARGS-OF-FILES URL-OF-WEB [URL-OF-HOST]
 		cat >"$home/.codex/config.toml" <<EOF
 [mcp_servers.files]
 command = "$server"
@@ -147,6 +155,10 @@ command = "$server"
 args = ["evil"]
 [mcp_servers.web]
 url = "$2"
+[mcp_servers.below]
+url = "http://127.0.0.3:9/v1/../mcp"
+[mcp_servers.host]
+url = "${3:-http://127.0.0.4:9/a/b}"
 EOF
 		HOME="$home" with_etc "$etc" timeout 120 "$bin" mcp list --json >"$work/json" 2>"$work/err" || cat "$work/err" >&2
 		node -e 'for (const s of JSON.parse(require("fs").readFileSync(process.argv[1]))) console.log(s.name, s.enabled ? "enabled" : "disabled", s.disabled_reason ?? "")' "$work/json" >"$work/out"
@@ -154,9 +166,12 @@ EOF
 	codex_with '["--root", "/srv"]' http://127.0.0.1:9/mcp
 	want codex 'the approved command is enabled' yes '^files enabled' "$work/out"
 	want codex 'the approved URL is enabled' yes '^web enabled' "$work/out"
+	want codex 'anything on an approved host is enabled' yes '^host enabled' "$work/out"
+	want codex 'a path that leads out of a prefix is disabled' yes '^below disabled .*requirements' "$work/out"
 	want codex 'under a name that is not listed it is disabled' yes '^renamed disabled .*requirements' "$work/out"
 	want codex 'the denied one is disabled' yes '^evil disabled .*requirements' "$work/out"
-	codex_with '["--root", "/etc"]' http://127.0.0.1:9/other
+	codex_with '["--root", "/etc"]' http://127.0.0.1:9/other http://127.0.0.4:9@127.0.0.2/mcp
+	want codex 'a host behind userinfo is disabled' yes '^host disabled .*requirements' "$work/out"
 	want codex 'other arguments are disabled' yes '^files disabled .*requirements' "$work/out"
 	want codex 'another URL is disabled' yes '^web disabled .*requirements' "$work/out"
 	codex_with '["--root", "/srv", "--write"]' http://127.0.0.1:9/mcp

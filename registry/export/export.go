@@ -66,6 +66,8 @@ func Write(t Target, r *registry.Registry, who registry.Who, today string) (Resu
 		switch {
 		case d.Entry != e:
 			continue // another entry decides, or this one is for others
+		case d.Allowed && e.Tools.Allow != nil && len(e.Tools.Allow) == 0:
+			v.without(e, "none of its tools is allowed")
 		case d.Allowed:
 			v.approved = append(v.approved, e)
 		case d.Status == registry.Denied:
@@ -194,5 +196,15 @@ func variable(texts ...string) bool {
 	}
 	return false
 }
+
+// under reports whether a URL stands for a part of a host. Where it is not
+// known that a target resolves "..", such a part is the whole host.
+func under(url string) bool {
+	base, ok := strings.CutSuffix(registry.NormalURL(url), "/*")
+	_, rest, _ := strings.Cut(base, "://")
+	return ok && strings.Contains(rest, "/")
+}
+
+const unresolved = "its URL allows what is below a path, and \"..\" leads out of it there"
 
 func quoted(s string) string { return fmt.Sprintf("%q", s) }

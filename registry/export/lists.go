@@ -23,7 +23,8 @@ type matcher struct {
 }
 
 // Claude Code compares the whole argv and the URL, and asks nobody else when
-// allowManagedMcpServersOnly is set (seen with 2.1.330).
+// allowManagedMcpServersOnly is set. Seen with 2.1.330: it resolves ".." before
+// it compares, and a "*" takes in the query.
 func writeClaude(v *view) error {
 	only := true
 	p := v.policy()
@@ -54,6 +55,9 @@ func (v *view) policy() policy {
 		case strings.HasSuffix(m.URL, "?*"):
 			v.without(e, "its URL allows any query, and the target compares URLs whole")
 		default:
+			if strings.HasSuffix(m.URL, "/*") {
+				v.lack(e, "below its URL any query is allowed, too")
+			}
 			p.Allowed = append(p.Allowed, matcher{URL: registry.NormalURL(m.URL)})
 		}
 	}
@@ -93,6 +97,9 @@ func writeWindsurf(v *view) error {
 			for _, arg := range m.Argv[1:] {
 				entry.Config.Args = append(entry.Config.Args, regexp.QuoteMeta(arg))
 			}
+		case under(strings.TrimSuffix(m.URL, "?*")):
+			v.without(e, unresolved)
+			continue
 		case m.URL != "" && len(m.Argv) == 0 && m.PURL == "" && m.Image == "":
 			entry.Config.URL = windsurfURL(registry.NormalURL(m.URL))
 		default:
@@ -136,6 +143,8 @@ func writeAmp(v *view) error {
 				return
 			}
 			rules = append(rules, ampRule{map[string]any{"command": strings.Join(words, " ")}, action})
+		case action == "allow" && under(m.URL):
+			v.without(e, unresolved)
 		case m.URL != "" && len(m.Argv) == 0 && m.PURL == "" && m.Image == "" && !strings.HasSuffix(m.URL, "?*"):
 			rules = append(rules, ampRule{map[string]any{"url": registry.NormalURL(m.URL)}, action})
 		case action == "allow":

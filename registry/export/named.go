@@ -8,8 +8,9 @@ import (
 )
 
 // Codex compares, for the server of each name, the whole command line or the
-// URL; a server that is not named is disabled (seen with 0.169.0, which
-// refuses the file when a server has no identity).
+// URL; a server that is not named is disabled. Seen with 0.169.0: it refuses the
+// file when a server has no identity, and its prefix lets "/v1/../x" pass for
+// something below "/v1/".
 func writeCodex(v *view) error {
 	fmt.Fprintln(&v.out, "# Servers that are not listed are disabled.")
 	fmt.Fprintln(&v.out, "[mcp_servers]")
@@ -27,6 +28,9 @@ func writeCodex(v *view) error {
 			continue
 		case strings.HasSuffix(m.URL, "?*"):
 			v.without(e, "its URL allows any query, and the target compares URLs whole")
+			continue
+		case under(m.URL):
+			v.without(e, unresolved)
 			continue
 		default:
 			url := registry.NormalURL(m.URL)
@@ -82,9 +86,6 @@ func writeGemini(v *view) error {
 		switch {
 		case variable(m.Argv...) || variable(m.URL):
 			v.without(e, "its match holds a variable, which the target would replace")
-			continue
-		case e.Tools.Allow != nil && len(e.Tools.Allow) == 0:
-			v.without(e, "none of its tools is allowed")
 			continue
 		case len(m.Argv) > 0 && m.URL == "":
 			s.Command, s.Args = m.Argv[0], m.Argv[1:]

@@ -258,10 +258,6 @@ func writeKubernetes(v *view) error {
 		}
 		names[name] = true
 		if e.Tools.Allow != nil {
-			if len(e.Tools.Allow) == 0 {
-				v.without(e, "none of its tools is allowed")
-				continue
-			}
 			fmt.Fprintf(b, "---\napiVersion: toolhive.stacklok.dev/v1beta1\nkind: MCPToolConfig\nmetadata:\n  name: %s\nspec:\n  toolsFilter:\n", quoted(name+"-tools"))
 			for _, tool := range e.Tools.Allow {
 				if !slices.Contains(e.Tools.Deny, tool) {
