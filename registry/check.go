@@ -61,8 +61,11 @@ func (r *Registry) check(today string) []Problem {
 
 // scopeKey is equal for entries that count for the same people.
 func (e *Entry) scopeKey() string {
-	sorted := func(list []string) []string { return slices.Sorted(slices.Values(list)) }
-	return fmt.Sprintf("%q %q %q %q %q", sorted(e.Units), sorted(e.Projects), sorted(e.Environments), sorted(e.Roles), sorted(e.Clients))
+	var key []byte
+	for _, list := range [...][]string{e.Units, e.Projects, e.Environments, e.Roles, e.Clients} {
+		key = append(quoteAll(key, slices.Sorted(slices.Values(list))), '|')
+	}
+	return string(key)
 }
 
 // effect is equal for entries that decide the same.

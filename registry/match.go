@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/package-url/packageurl-go"
@@ -328,21 +329,27 @@ func newMatcher(e *Entry, index int) *matcher {
 
 // canon is equal for two matches that name the same servers.
 func (m *matcher) canon() string {
-	var b strings.Builder
-	if m.argv != nil {
-		fmt.Fprintf(&b, "argv %q\n", m.argv)
-	}
+	key := append(quoteAll(nil, m.argv), '|')
 	if m.pkg != nil {
-		fmt.Fprintf(&b, "purl %q\n", *m.pkg)
+		key = quoteAll(key, []string{m.pkg.key, m.pkg.version})
 	}
+	key = append(key, '|')
 	if m.image != nil {
-		fmt.Fprintf(&b, "image %q\n", *m.image)
+		key = quoteAll(key, []string{m.image.repository, m.image.digest})
 	}
+	key = append(key, '|')
 	if m.url != nil {
-		fmt.Fprintf(&b, "url %q\n", m.url.String())
+		key = quoteAll(key, []string{m.url.String()})
 	}
-	fmt.Fprintf(&b, "env %q", slices.Sorted(slices.Values(m.env)))
-	return b.String()
+	return string(quoteAll(append(key, '|'), slices.Sorted(slices.Values(m.env))))
+}
+
+// quoteAll appends texts so that different lists never look alike.
+func quoteAll(to []byte, list []string) []byte {
+	for _, s := range list {
+		to = append(strconv.AppendQuote(to, s), ' ')
+	}
+	return to
 }
 
 // subject is an identity in the form in which it is compared.

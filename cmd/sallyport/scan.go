@@ -230,7 +230,7 @@ func (p *program) settings(c *cli.Context) (*settings, error) {
 }
 
 // bound gives the rules on the registry the document of --registry; without
-// one they have nothing to judge by and are left out. A scan that proposes
+// one they have nothing to judge by and find nothing. A scan that proposes
 // entries does not judge by the document that it proposes them to.
 func (p *program) bound(c *cli.Context, selected []*rules.Rule) ([]*rules.Rule, error) {
 	name := c.String("registry")
@@ -240,7 +240,7 @@ func (p *program) bound(c *cli.Context, selected []*rules.Rule) ([]*rules.Rule, 
 				return nil, usage("--registry "+registry.DefaultFile, "rule %q judges by a registry, and none was named", id)
 			}
 		}
-		return slices.DeleteFunc(selected, reg.Needs), nil
+		return selected, nil
 	}
 	l, err := p.openRegistry(name)
 	if err != nil {
