@@ -94,6 +94,10 @@ func digestOf(s *analyzers.Server) (digest, problem string) {
 	return "sha256:" + d, ""
 }
 
+// Same reports whether two declarations are of the same server, whatever it
+// shows and whatever it is called.
+func (id *Identity) Same(other Identity) bool { return id.key() == other.key() }
+
 // key is equal for identities of the same server.
 func (id *Identity) key() string {
 	return fmt.Sprintf("%q %q %q %q %q", id.Argv, id.URL, id.Packages, id.Images, id.Env)

@@ -331,10 +331,7 @@ func (d *Document) Rule(r Ruling) (Edit, error) {
 // of the nearest unit that names some, or those of the document; nil for
 // anybody. A person must be an approver everywhere the entry stands.
 func (d *Document) mayDecide(e *Entry) []string {
-	var units []string
-	for _, u := range e.Units {
-		units = append(units, u)
-	}
+	units := slices.Clone(e.Units)
 	for _, p := range e.Projects {
 		project, _ := d.project(p)
 		units = append(units, project.Unit)

@@ -31,6 +31,11 @@ func (p *program) propose(c *cli.Context) error {
 	if name == "" {
 		return usage("--registry "+registry.DefaultFile, "propose needs --registry FILE")
 	}
+	for _, flag := range []string{"format", "output", "write-baseline", "fail-on", "color", "timing", "as"} {
+		if c.IsSet(flag) {
+			return usage("sallyport scan --"+flag+" ... writes a report", "propose writes a registry and no report: it has no use for --%s", flag)
+		}
+	}
 	before, err := p.openOrBegin(name)
 	if err != nil {
 		return err
@@ -63,7 +68,7 @@ func (p *program) propose(c *cli.Context) error {
 		fmt.Fprintf(p.stderr, "sallyport: hint: sallyport registry approve ID --registry %s --reason TEXT --approver WHO\n", quoteArg(oneLine(name)))
 	}
 	for _, g := range observed.Gaps {
-		if g.Blocking {
+		if g.Blocking || settings.failOnGap {
 			fmt.Fprintf(p.stderr, "sallyport: %s could not be read: %s\n", oneLine(g.Path), oneLine(g.Reason))
 			err = &failure{code: exitIncomplete}
 		}

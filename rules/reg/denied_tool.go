@@ -42,8 +42,10 @@ func checkTools(pass *rules.Pass, u *uses) {
 	for _, c := range pass.Catalog.Clients {
 		for _, p := range c.Settings {
 			server, tool, ok := qualified(p.Value.Raw())
-			id, known := u.byName[server]
-			if ok && known && granted(p.Path) {
+			if !ok || !granted(p.Path) {
+				continue
+			}
+			for _, id := range u.byName[server] {
 				id.Client = c.Name
 				report(id, tool, func() rules.Finding {
 					f := rules.OnClient(c, p.Value.Span, "", "")
@@ -56,7 +58,10 @@ func checkTools(pass *rules.Pass, u *uses) {
 	for _, doc := range pass.Catalog.Documents {
 		for _, p := range doc.Settings {
 			server, tool, ok := qualified(p.Value.Raw())
-			if id, known := u.byName[server]; ok && known && granted(p.Path) {
+			if !ok || !granted(p.Path) {
+				continue
+			}
+			for _, id := range u.byName[server] {
 				report(id, tool, func() rules.Finding {
 					return rules.Finding{Exposure: doc.Exposure, Server: server, Span: p.Value.Span}
 				})

@@ -58,7 +58,7 @@ type judge struct {
 type uses struct {
 	*judge
 	list   []use
-	byName map[string]registry.Identity // of declared servers; only where the name means one
+	byName map[string][]registry.Identity // of declared servers: different ones may share a name
 }
 
 type use struct {
@@ -67,8 +67,7 @@ type use struct {
 }
 
 func (j *judge) of(c *analyzers.Catalog) *uses {
-	u := &uses{judge: j, byName: map[string]registry.Identity{}}
-	several := map[string]bool{}
+	u := &uses{judge: j, byName: map[string][]registry.Identity{}}
 	for _, o := range registry.Observe(c) {
 		s := o.Server
 		if s.Client == nil && s.Format != "capture" {
@@ -78,10 +77,9 @@ func (j *judge) of(c *analyzers.Catalog) *uses {
 		switch {
 		case s.Format != "capture":
 			name := s.Name.Raw()
-			if other, ok := u.byName[name]; ok && other.Surface != o.Identity.Surface {
-				several[name] = true
+			if !slices.ContainsFunc(u.byName[name], o.Identity.Same) {
+				u.byName[name] = append(u.byName[name], o.Identity)
 			}
-			u.byName[name] = o.Identity
 			if o.Capture != s {
 				o.Identity.Surface = "" // judged where the capture is
 			}
@@ -97,9 +95,6 @@ func (j *judge) of(c *analyzers.Catalog) *uses {
 			}
 		}
 		u.list = append(u.list, use{o, d})
-	}
-	for name := range several {
-		delete(u.byName, name)
 	}
 	return u
 }
