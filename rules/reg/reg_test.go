@@ -123,7 +123,8 @@ func TestDeniedTool(t *testing.T) {
 		// Two servers of one name: one of them may be meant.
 		{map[string]string{".mcp.json": fmt.Sprintf(server, ""), ".cursor/mcp.json": `{"mcpServers": {"a": {"command": "npx", "args": ["z@1.0.0", "x"]}}}`, ".claude/settings.json": `{"permissions": {"allow": ["mcp__a__drop"]}}`}, 1},
 	} {
-		if got := found(catalog(t, test.files), r, registry.Who{}); len(got) != test.want {
+		got := slices.DeleteFunc(found(catalog(t, test.files), r, registry.Who{}), func(f string) bool { return !strings.Contains(f, "denied-tool") })
+		if len(got) != test.want {
 			t.Errorf("%v: %q", test.files, got)
 		}
 	}
