@@ -47,6 +47,7 @@ var commands = []func(*program) *cli.Command{
 	explainCommand,
 	convertCommand,
 	manifestCommand,
+	registryCommand,
 	versionCommand,
 }
 
