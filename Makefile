@@ -14,7 +14,9 @@ build: ## the program, in bin/
 
 demo: build ## scan fixtures/demo and write text and SARIF to bin/demo
 	@mkdir -p bin/demo
-	@$(BIN) scan fixtures/demo --output text=bin/demo/report.txt --output sarif=bin/demo/report.sarif --output json=bin/demo/report.json --output markdown=bin/demo/report.md --fail-on never
+	@$(BIN) scan fixtures/demo --registry fixtures/demo/sallyport.registry.yaml --output text=bin/demo/report.txt --output sarif=bin/demo/report.sarif --output json=bin/demo/report.json --output markdown=bin/demo/report.md --fail-on never
+	@echo; $(BIN) registry explain everyone files --registry fixtures/demo/sallyport.registry.yaml
+	@echo; $(BIN) registry export --registry fixtures/demo/sallyport.registry.yaml --to claude-code
 	@echo; echo "written: bin/demo/report.txt report.sarif report.json report.md"
 
 test: ## every unit and script test
