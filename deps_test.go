@@ -30,6 +30,9 @@ var walls = []struct {
 	{"analyzers", []string{"analyzers"}, []string{"net", "os", "os/exec"}},
 	{"manifest/seal", []string{"analyzers", "manifest"}, []string{"os", "os/exec"}},
 	{"manifest", []string{"analyzers"}, []string{"net", "os", "os/exec"}},
+	{"registry", []string{"analyzers", "manifest", "rules"}, []string{"net", "os", "os/exec", "time"}},
+	{"rules/reg", []string{"analyzers", "manifest", "registry", "rules"}, []string{"net", "os", "os/exec", "time"}},
+	{"rules/catalog", []string{"analyzers", "manifest", "rules"}, []string{"net", "os", "os/exec", "time"}},
 	{"rules", []string{"analyzers", "manifest"}, []string{"net", "os", "os/exec", "time"}},
 }
 

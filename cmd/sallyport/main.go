@@ -46,6 +46,7 @@ var commands = []func(*program) *cli.Command{
 	explainCommand,
 	convertCommand,
 	manifestCommand,
+	registryCommand,
 	versionCommand,
 }
 

@@ -20,8 +20,10 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers/origin"
 	"github.com/sallyport-mcp/sallyport/cmd/sallyport/internal/config"
 	"github.com/sallyport-mcp/sallyport/cmd/sallyport/internal/report"
+	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/catalog"
+	"github.com/sallyport-mcp/sallyport/rules/reg"
 )
 
 func scanCommand(p *program) *cli.Command {
@@ -31,23 +33,29 @@ func scanCommand(p *program) *cli.Command {
 		ArgsUsage: "[TARGET...]",
 		Description: `TARGET is a directory, or a file: any client's configuration, a server.json, a captured tools/list.
 The default is the current directory. Nothing of a target is executed and no connection is opened.`,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "format", Usage: "what stdout gets: " + formatNames(), Value: "text"},
-			&cli.StringSliceFlag{Name: "output", Usage: "write `FORMAT=PATH` too; repeatable, PATH - is stdout"},
-			&cli.StringFlag{Name: "fail-on", Usage: "exit 1 from this severity on: critical, high, medium, low or never", Value: "high"},
-			&cli.BoolFlag{Name: "fail-on-gap", Usage: "exit 3 for everything that was not read, notes included"},
-			&cli.StringSliceFlag{Name: "only", Usage: "run only the rule `ID`; repeatable"},
-			&cli.StringSliceFlag{Name: "skip", Usage: "do not run the rule `ID`; repeatable"},
-			rulesFlag,
-			&cli.StringFlag{Name: "config", Usage: "settings and suppressions from `FILE` (default: sallyport.yaml in the current directory)"},
-			&cli.StringFlag{Name: "baseline", Usage: "findings listed in `FILE` do not count"},
-			&cli.StringFlag{Name: "write-baseline", Usage: "write the findings of this scan to `FILE` as a baseline"},
-			&cli.BoolFlag{Name: "offline", Usage: "forbid all network use; a scan of local targets needs none"},
-			&cli.IntFlag{Name: "jobs", Usage: "read `N` files at once (default: one a processor)"},
-			&cli.StringFlag{Name: "color", Usage: "colour the text: auto, always or never", Value: "auto"},
-			&cli.BoolFlag{Name: "timing", Usage: "say in the report how long the scan took"},
-		},
+		Flags:  scanFlags(),
 		Action: func(c *cli.Context) error { return p.scan(c) },
+	}
+}
+
+// scanFlags are the flags of scan and of what begins with a scan.
+func scanFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "format", Usage: "what stdout gets: " + formatNames(), Value: "text"},
+		&cli.StringSliceFlag{Name: "output", Usage: "write `FORMAT=PATH` too; repeatable, PATH - is stdout"},
+		&cli.StringFlag{Name: "fail-on", Usage: "exit 1 from this severity on: critical, high, medium, low or never", Value: "high"},
+		&cli.BoolFlag{Name: "fail-on-gap", Usage: "exit 3 for everything that was not read, notes included"},
+		&cli.StringSliceFlag{Name: "only", Usage: "run only the rule `ID`; repeatable"},
+		&cli.StringSliceFlag{Name: "skip", Usage: "do not run the rule `ID`; repeatable"},
+		rulesFlag,
+		&cli.StringFlag{Name: "config", Usage: "settings and suppressions from `FILE` (default: sallyport.yaml in the current directory)"},
+		registryFlag(), asFlag(),
+		&cli.StringFlag{Name: "baseline", Usage: "findings listed in `FILE` do not count"},
+		&cli.StringFlag{Name: "write-baseline", Usage: "write the findings of this scan to `FILE` as a baseline"},
+		&cli.BoolFlag{Name: "offline", Usage: "forbid all network use; a scan of local targets needs none"},
+		&cli.IntFlag{Name: "jobs", Usage: "read `N` files at once (default: one a processor)"},
+		&cli.StringFlag{Name: "color", Usage: "colour the text: auto, always or never", Value: "auto"},
+		&cli.BoolFlag{Name: "timing", Usage: "say in the report how long the scan took"},
 	}
 }
 
@@ -197,6 +205,9 @@ func (p *program) settings(c *cli.Context) (*settings, error) {
 	if s.selected, s.skipped, err = choose(all, c.StringSlice("only"), slices.Concat(c.StringSlice("skip"), file.Skip)); err != nil {
 		return nil, err
 	}
+	if s.selected, err = p.bound(c, s.selected); err != nil {
+		return nil, err
+	}
 	baseline := c.String("baseline")
 	if baseline == "" {
 		baseline = file.Baseline
@@ -216,6 +227,30 @@ func (p *program) settings(c *cli.Context) (*settings, error) {
 	}
 	s.color, err = p.color(c.String("color"))
 	return s, err
+}
+
+// bound gives the rules on the registry the document of --registry; without
+// one they have nothing to judge by and are left out. A scan that proposes
+// entries does not judge by the document that it proposes them to.
+func (p *program) bound(c *cli.Context, selected []*rules.Rule) ([]*rules.Rule, error) {
+	name := c.String("registry")
+	if name == "" || c.Command.Name == "propose" {
+		for _, id := range c.StringSlice("only") {
+			if r := catalog.Find(id); r != nil && reg.Needs(r) && name == "" {
+				return nil, usage("--registry "+registry.DefaultFile, "rule %q judges by a registry, and none was named", id)
+			}
+		}
+		return slices.DeleteFunc(selected, reg.Needs), nil
+	}
+	l, err := p.openRegistry(name)
+	if err != nil {
+		return nil, err
+	}
+	who, err := l.Doc.ParseWho(c.String("as"))
+	if err != nil {
+		return nil, usage("--as unit=payments,role=developer", "%s", err)
+	}
+	return reg.Bind(selected, l.Registry, who, today()), nil
 }
 
 // outputs reads --format and --output. The text on stdout gives way when an

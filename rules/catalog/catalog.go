@@ -19,6 +19,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/rules/img"
 	"github.com/sallyport-mcp/sallyport/rules/judge"
 	"github.com/sallyport-mcp/sallyport/rules/pkg"
+	"github.com/sallyport-mcp/sallyport/rules/reg"
 	"github.com/sallyport-mcp/sallyport/rules/sch"
 	"github.com/sallyport-mcp/sallyport/rules/sec"
 	"github.com/sallyport-mcp/sallyport/rules/shd"
@@ -142,6 +143,12 @@ var written = []*rules.Rule{
 	&uni.PushedOutText,
 	&uni.StackedMarks,
 	&uni.UnstableName,
+	&reg.ChangedServer,
+	&reg.DeniedServer,
+	&reg.DeniedTool,
+	&reg.ExpiredApproval,
+	&reg.QuarantinedServer,
+	&reg.UnapprovedServer,
 }
 
 // All returns every rule, sorted by id.

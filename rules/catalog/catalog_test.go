@@ -18,8 +18,10 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/analyzers/all"
+	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/catalog"
+	"github.com/sallyport-mcp/sallyport/rules/reg"
 )
 
 var update = flag.Bool("update", false, "rewrite the want section of each fixture")
@@ -47,7 +49,7 @@ func TestFixtures(t *testing.T) {
 			}
 			var got strings.Builder
 			bad, good := false, false
-			for _, f := range rules.Check(load(t, tree), []*rules.Rule{rule}) {
+			for _, f := range rules.Check(load(t, tree), bind(t, rule, archive)) {
 				p := f.Span.Begin()
 				fmt.Fprintf(&got, "%s:%d:%d %s %s\n", f.Span.Path(), p.Line, p.Column, f.Severity, analyzers.Untrusted(f.Subject))
 				bad = true
@@ -71,6 +73,22 @@ func TestFixtures(t *testing.T) {
 			}
 		})
 	}
+}
+
+// bind gives a rule on the registry the document of its fixture.
+func bind(t *testing.T, rule *rules.Rule, archive *txtar.Archive) []*rules.Rule {
+	t.Helper()
+	list := []*rules.Rule{rule}
+	for _, f := range archive.Files {
+		if f.Name == registry.DefaultFile {
+			r, _, err := registry.Load(&analyzers.Source{Path: f.Name, Bytes: f.Data}, "2026-11-22")
+			if err != nil {
+				t.Fatal(err)
+			}
+			return reg.Bind(list, r, registry.Who{}, "2026-11-22")
+		}
+	}
+	return list
 }
 
 var (

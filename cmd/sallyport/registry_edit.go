@@ -1,0 +1,162 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/sallyport-mcp/sallyport/registry"
+	"github.com/sallyport-mcp/sallyport/rules"
+)
+
+func registryPropose(p *program) *cli.Command {
+	return &cli.Command{
+		Name:      "propose",
+		Usage:     "add the servers of a scan to a registry, in quarantine, with what the scan found",
+		ArgsUsage: "[TARGET...]",
+		Description: `Takes the targets and flags of scan. What is new comes into quarantine with a suggestion; a decision that
+somebody made is never changed. Proposing the same again changes nothing. A FILE that does not exist is begun.`,
+		Flags:  scanFlags(),
+		Action: func(c *cli.Context) error { return p.propose(c) },
+	}
+}
+
+func (p *program) propose(c *cli.Context) error {
+	name := c.String("registry")
+	if name == "" {
+		return usage("--registry "+registry.DefaultFile, "propose needs --registry FILE")
+	}
+	before, err := p.openOrBegin(name)
+	if err != nil {
+		return err
+	}
+	settings, err := p.settings(c)
+	if err != nil {
+		return err
+	}
+	_, observed, err := load(c.Context, c.Args().Slice(), settings)
+	if err != nil {
+		return err
+	}
+	found, _ := rules.Settle(rules.Check(observed, settings.selected), settings.suppressions, settings.baseline, time.Now().UTC().Format(time.DateOnly))
+	proposal := before.Doc.Propose(observed, found)
+	for _, remark := range proposal.Remarks {
+		fmt.Fprintf(p.stderr, "sallyport: %s\n", oneLine(remark))
+	}
+	if err := before.save(proposal.Edit); err != nil {
+		return err
+	}
+	for _, e := range proposal.Added {
+		fmt.Fprintf(p.stdout, "new      %s  suggestion: %s  %s\n", oneLine(e.ID), e.Evidence.Suggestion, oneLine(summary(e)))
+	}
+	for _, e := range proposal.Changed {
+		fmt.Fprintf(p.stdout, "renewed  %s  suggestion: %s  %s\n", oneLine(e.ID), e.Evidence.Suggestion, oneLine(summary(e)))
+	}
+	if proposal.IsZero() {
+		fmt.Fprintln(p.stdout, "nothing new")
+	} else {
+		fmt.Fprintf(p.stderr, "sallyport: hint: sallyport registry approve ID --registry %s --reason TEXT --approver WHO\n", quoteArg(oneLine(name)))
+	}
+	for _, g := range observed.Gaps {
+		if g.Blocking {
+			fmt.Fprintf(p.stderr, "sallyport: %s could not be read: %s\n", oneLine(g.Path), oneLine(g.Reason))
+			err = &failure{code: exitIncomplete}
+		}
+	}
+	return err
+}
+
+// openOrBegin reads a registry, or begins one where there is no file.
+func (p *program) openOrBegin(name string) (*loaded, error) {
+	if _, err := os.Lstat(name); !errors.Is(err, fs.ErrNotExist) {
+		return p.openRegistry(name)
+	}
+	r, _, err := registry.Load(registry.New(filepath.ToSlash(name)), today())
+	if err != nil {
+		return nil, err
+	}
+	return &loaded{path: "", Registry: r}, nil
+}
+
+// save applies an edit and writes the file. An empty edit writes nothing.
+func (l *loaded) save(edit registry.Edit) error {
+	if edit.IsZero() && l.path != "" {
+		return nil
+	}
+	content, err := l.Doc.Apply(edit)
+	if err != nil {
+		return usage("registry check names what is unusual; nothing was written", "%s: %s", l.Doc.Source.Path, err)
+	}
+	if l.path != "" {
+		return saveRegistry(l, content)
+	}
+	// A new file must not take the place of one that came meanwhile.
+	name := filepath.FromSlash(l.Doc.Source.Path)
+	f, err := os.CreateTemp(filepath.Dir(name), ".sallyport-*")
+	if err != nil {
+		return usage("name a file in a directory that exists", "cannot write %q: %v", name, reason(err))
+	}
+	defer os.Remove(f.Name())
+	_, err = f.Write(content)
+	if err := errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	if err := os.Link(f.Name(), name); errors.Is(err, fs.ErrExist) {
+		return usage("run the command again: it reads the file anew", "%q came into being meanwhile; nothing was written", name)
+	} else if err != nil {
+		return os.Rename(f.Name(), name) // a file system without hard links
+	}
+	return nil
+}
+
+func registryRule(p *program, status registry.Status) *cli.Command {
+	verb := map[registry.Status]string{registry.Approved: "approve", registry.Denied: "deny"}[status]
+	flags := []cli.Flag{
+		registryFlag(),
+		&cli.StringFlag{Name: "reason", Usage: "why, in a sentence"},
+		&cli.StringFlag{Name: "approver", Usage: "who decides"},
+		&cli.StringFlag{Name: "until", Usage: "the last `DATE` on which it counts, YYYY-MM-DD"},
+	}
+	if status == registry.Approved {
+		flags = append(flags,
+			&cli.StringFlag{Name: "digest", Usage: "approve the surface with this `DIGEST` instead of the entry's"},
+			&cli.BoolFlag{Name: "accept-unpinned", Usage: "approve without a manifest: what the server shows may change unnoticed"})
+	}
+	return &cli.Command{
+		Name:      verb,
+		Usage:     verb + " one server of a registry",
+		ArgsUsage: "ID",
+		Flags:     flags,
+		Action: func(c *cli.Context) error {
+			if c.NArg() != 1 {
+				return usage("sallyport registry "+verb+" ID --registry FILE --reason TEXT --approver WHO", "%s needs one entry's id", verb)
+			}
+			l, err := p.openRegistry(c.String("registry"))
+			if err != nil {
+				return err
+			}
+			id := c.Args().First()
+			edit, err := l.Doc.Rule(registry.Ruling{
+				ID: id, Status: status, Approver: c.String("approver"), Reason: c.String("reason"), Today: today(), Until: c.String("until"),
+				Digest: c.String("digest"), AcceptUnpinned: c.Bool("accept-unpinned"),
+			})
+			var refused *registry.Refusal
+			if errors.As(err, &refused) {
+				return usage(refused.Hint, "%s", refused.Problem)
+			}
+			if err != nil {
+				return err
+			}
+			if err := l.save(edit); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(p.stdout, "%s: %s by %s\n", oneLine(id), status, oneLine(c.String("approver")))
+			return err
+		},
+	}
+}
