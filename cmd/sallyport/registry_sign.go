@@ -87,6 +87,10 @@ verify. Exit codes: 0 verified; 1 refused (a changed byte, another signer, an ol
 			if format := c.String("format"); format != "text" && format != "json" {
 				return usage("use one of: text, json", "unknown format %q", format)
 			}
+			verifier, err := p.verifier(c, example)
+			if err != nil {
+				return err
+			}
 			document, err := p.readInput(c.Args().First(), tree.MaxYAMLBytes)
 			if err != nil {
 				return err
@@ -95,7 +99,7 @@ verify. Exit codes: 0 verified; 1 refused (a changed byte, another signer, an ol
 			if err != nil {
 				return err
 			}
-			result, err := p.verified(c, example, c.Args().First(), document, bundle)
+			result, err := verifyRegistry(c, verifier, c.Args().First(), document, bundle)
 			if err != nil {
 				return err
 			}
@@ -104,13 +108,8 @@ verify. Exit codes: 0 verified; 1 refused (a changed byte, another signer, an ol
 	}
 }
 
-// verified checks a registry's bytes and their bundle under the policy of the
-// flags.
-func (p *program) verified(c *cli.Context, example, name string, document, bundle []byte) (*seal.Result, error) {
-	verifier, err := p.verifier(c, example)
-	if err != nil {
-		return nil, err
-	}
+// verifyRegistry checks a registry's bytes and their bundle.
+func verifyRegistry(c *cli.Context, verifier *seal.Verifier, name string, document, bundle []byte) (*seal.Result, error) {
 	result, err := verifier.Verify(bundle, seal.Expect{
 		PredicateType: seal.RegistryType, Subjects: []string{seal.Digest(document)}, MinSerial: c.Uint64("min-serial"), Now: time.Now(),
 	})
