@@ -30,6 +30,7 @@ var walls = []struct {
 	{"analyzers", []string{"analyzers"}, []string{"net", "os", "os/exec"}},
 	{"manifest/seal", []string{"analyzers", "manifest"}, []string{"os", "os/exec"}},
 	{"manifest", []string{"analyzers"}, []string{"net", "os", "os/exec"}},
+	{"registry/remote", []string{"analyzers", "manifest", "registry"}, []string{"os", "os/exec"}},
 	{"registry", []string{"analyzers", "manifest", "rules"}, []string{"net", "os", "os/exec", "time"}},
 	{"rules/reg", []string{"analyzers", "manifest", "registry", "rules"}, []string{"net", "os", "os/exec", "time"}},
 	{"rules/catalog", []string{"analyzers", "manifest", "rules"}, []string{"net", "os", "os/exec", "time"}},
@@ -40,14 +41,16 @@ var walls = []struct {
 // gates are the packages and libraries with which a connection can be opened
 // or a program started, and who may import them.
 var gates = map[string][]string{
-	module + "/manifest/seal":                 {"cmd/sallyport"},
+	module + "/manifest/seal":                 {"cmd/sallyport", "registry/remote"},
+	module + "/registry/remote":               {"cmd/sallyport"},
+	"github.com/google/go-github/":            {"registry/remote"},
 	"github.com/sigstore/":                    {"manifest/seal"},
-	"github.com/google/go-containerregistry/": {"manifest/seal", "cmd/sallyport", "internal/sigstoretest"},
+	"github.com/google/go-containerregistry/": {"manifest/seal", "registry/remote", "cmd/sallyport", "internal/sigstoretest"},
 }
 
 // online are the files of cmd/sallyport that may import what is behind a gate
 // or reaches the network: none of them is on the way of a scan.
-var online = []string{"seal.go"}
+var online = []string{"seal.go", "registry_sign.go", "registry_oci.go", "registry_serve.go", "registry_pr.go", "registry_compile.go"}
 
 // pkg is what `go list -json` says of a package.
 type pkg struct {

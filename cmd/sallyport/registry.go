@@ -30,6 +30,7 @@ It says which servers may be used, by whom, and what was reviewed. What is not i
 		Subcommands: []*cli.Command{
 			registryPropose(p), registryRule(p, registry.Approved), registryRule(p, registry.Denied),
 			registryCheck(p), registryList(p), registryExplain(p), registryExport(p),
+			registrySign(p), registryVerify(p), registryPush(p), registryPull(p), registryServe(p), registryPR(p), registryCompile(p),
 		},
 		Action: func(c *cli.Context) error {
 			var names []string

@@ -38,34 +38,30 @@ comes from the environment variable SALLYPORT_KEY_PASSWORD, or COSIGN_PASSWORD.
 With --keyless an identity token (--identity-token, SIGSTORE_ID_TOKEN, or that of a GitHub Actions job with
 "permissions: id-token: write") is exchanged for a certificate. Without --signing-config or --fulcio-url that is done by
 the public Sigstore instance, whose log shows the identity and the digests to everybody, for ever.`,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the bundle to `FILE`; - is stdout"},
-			&cli.StringFlag{Name: "key", Usage: "sign with the private key in `FILE`"},
-			&cli.BoolFlag{Name: "keyless", Usage: "sign with an identity and a certificate for it"},
-			&cli.StringFlag{Name: "identity-token", Usage: "the identity token is in `FILE`; - is standard input"},
-			&cli.StringFlag{Name: "signing-config", Usage: "the services are those of the Sigstore signing config in `FILE`"},
-			&cli.StringFlag{Name: "fulcio-url", Usage: "get the certificate from `URL`"},
-			&cli.StringFlag{Name: "rekor-url", Usage: "enter the signature in the transparency log at `URL`"},
-			&cli.UintFlag{Name: "rekor-version", Usage: "API version of that log: 1 or 2", Value: 1},
-			&cli.StringSliceFlag{Name: "tsa-url", Usage: "get a timestamp (RFC 3161) from `URL`; repeatable"},
-			&cli.StringFlag{Name: "trusted-root", Usage: "check the finished bundle against the trusted root in `FILE`"},
-		},
+		Flags:  signFlags(),
 		Action: func(c *cli.Context) error { return p.manifestSign(c) },
 	}
 }
 
+// signFlags say who signs and who vouches for it.
+func signFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the bundle to `FILE`; - is stdout"},
+		&cli.StringFlag{Name: "key", Usage: "sign with the private key in `FILE`"},
+		&cli.BoolFlag{Name: "keyless", Usage: "sign with an identity and a certificate for it"},
+		&cli.StringFlag{Name: "identity-token", Usage: "the identity token is in `FILE`; - is standard input"},
+		&cli.StringFlag{Name: "signing-config", Usage: "the services are those of the Sigstore signing config in `FILE`"},
+		&cli.StringFlag{Name: "fulcio-url", Usage: "get the certificate from `URL`"},
+		&cli.StringFlag{Name: "rekor-url", Usage: "enter the signature in the transparency log at `URL`"},
+		&cli.UintFlag{Name: "rekor-version", Usage: "API version of that log: 1 or 2", Value: 1},
+		&cli.StringSliceFlag{Name: "tsa-url", Usage: "get a timestamp (RFC 3161) from `URL`; repeatable"},
+		&cli.StringFlag{Name: "trusted-root", Usage: "check the finished bundle against the trusted root in `FILE`"},
+	}
+}
+
 func (p *program) manifestSign(c *cli.Context) error {
-	if c.NArg() != 1 {
-		return usage("sallyport manifest sign FILE --key KEY.pem -o FILE.sigstore.json", "manifest sign needs one file")
-	}
-	if c.String("output") == "" {
-		return usage("sallyport manifest sign FILE --key KEY.pem -o FILE.sigstore.json", "manifest sign needs -o FILE")
-	}
-	if (c.String("key") != "") == c.Bool("keyless") {
-		return usage("sallyport manifest sign FILE --key KEY.pem, or --keyless", "manifest sign needs either --key or --keyless")
-	}
-	if c.IsSet("identity-token") && !c.Bool("keyless") {
-		return usage("add --keyless, or leave --identity-token out", "--identity-token is for --keyless")
+	if err := checkSign(c); err != nil {
+		return err
 	}
 	statement, err := p.readInput(c.Args().First(), seal.MaxBundle)
 	if err != nil {
@@ -74,7 +70,30 @@ func (p *program) manifestSign(c *cli.Context) error {
 	if _, err := seal.ReadStatement(statement, seal.ManifestType); err != nil { // before anybody is asked for anything
 		return p.unsigned(c.Args().First(), err)
 	}
+	return p.sign(c, statement, seal.ManifestType)
+}
+
+// checkSign holds the command line of a signature: manifest sign FILE ...
+func checkSign(c *cli.Context) error {
+	command := strings.TrimPrefix(c.Command.HelpName, "sallyport ") // "manifest sign"
+	example := "sallyport " + command + " FILE --key KEY.pem -o FILE.sigstore.json"
+	switch {
+	case c.NArg() != 1:
+		return usage(example, "%s needs one file", command)
+	case c.String("output") == "":
+		return usage(example, "%s needs -o FILE", command)
+	case (c.String("key") != "") == c.Bool("keyless"):
+		return usage("sallyport "+command+" FILE --key KEY.pem, or --keyless", "%s needs either --key or --keyless", command)
+	case c.IsSet("identity-token") && !c.Bool("keyless"):
+		return usage("add --keyless, or leave --identity-token out", "--identity-token is for --keyless")
+	}
+	return nil
+}
+
+// sign signs a statement as the flags say and writes the bundle.
+func (p *program) sign(c *cli.Context, statement []byte, predicateType string) error {
 	var with seal.Signer
+	var err error
 	if with.Services, err = p.services(c); err != nil {
 		return err
 	}
@@ -95,12 +114,12 @@ func (p *program) manifestSign(c *cli.Context) error {
 			return err
 		}
 	}
-	bundle, err := seal.Sign(ctx, statement, seal.ManifestType, with)
+	bundle, err := seal.Sign(ctx, statement, predicateType, with)
 	if err != nil {
 		if c.Context.Err() != nil {
 			return c.Context.Err()
 		}
-		return usage("nothing was written; sallyport manifest sign --help", "%s cannot be signed: %s", c.Args().First(), err)
+		return usage("nothing was written; --help lists what can be signed with", "%s cannot be signed: %s", c.Args().First(), err)
 	}
 	return p.writeOutput(c.String("output"), bundle)
 }
@@ -222,23 +241,62 @@ regular expression for the whole identity. What the trusted root offers (logs, t
 0 verified; 1 refused, with the reason; 2 usage or a file that cannot be read.
 With --image in place of FILE the manifests attached to the image are tried; of those that verify the one with the
 highest serial counts, and it has to name the image's digest unless --capture or --subject say what it is about.`,
-		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "key", Usage: "the public key in `FILE` must have signed"},
-			&cli.StringFlag{Name: "trusted-root", Usage: "the Sigstore trusted root in `FILE` must lead to the signature"},
-			&cli.StringFlag{Name: "identity", Usage: "who must have signed: a `REGEXP` that matches the whole identity"},
-			&cli.StringFlag{Name: "issuer", Usage: "who vouches for the identity: the `URL` of the OpenID Connect issuer"},
+		Flags: append(policyFlags(),
 			&cli.StringSliceFlag{Name: "subject", Usage: "it must be about `SUBJECT`: sha256:HEX or a purl; repeatable, all must be there"},
 			&cli.StringFlag{Name: "capture", Usage: "it must be about the surface captured in `FILE`"},
-			&cli.Uint64Flag{Name: "min-serial", Usage: "refuse a serial below `N`, that of the last one accepted"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the verified statement to `FILE`; - is stdout"},
 			&cli.StringFlag{Name: "format", Usage: "what stdout gets: text or json", Value: "text"},
 			&cli.StringFlag{Name: "image", Usage: "take the manifest attached to the image `REF` (asks its registry)"},
 			plainHTTPFlag,
-			&cli.BoolFlag{Name: "insecure-ignore-tlog", Usage: "accept a signature that no transparency log holds, although the trusted root lists one"},
-			&cli.BoolFlag{Name: "insecure-ignore-sct", Usage: "accept a certificate that was never logged, although the trusted root lists a certificate log"},
-		},
+		),
 		Action: func(c *cli.Context) error { return p.manifestVerify(c) },
 	}
+}
+
+// policyFlags say whom to believe.
+func policyFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "key", Usage: "the public key in `FILE` must have signed"},
+		&cli.StringFlag{Name: "trusted-root", Usage: "the Sigstore trusted root in `FILE` must lead to the signature"},
+		&cli.StringFlag{Name: "identity", Usage: "who must have signed: a `REGEXP` that matches the whole identity"},
+		&cli.StringFlag{Name: "issuer", Usage: "who vouches for the identity: the `URL` of the OpenID Connect issuer"},
+		&cli.Uint64Flag{Name: "min-serial", Usage: "refuse a serial below `N`, that of the last one accepted"},
+		&cli.BoolFlag{Name: "insecure-ignore-tlog", Usage: "accept a signature that no transparency log holds, although the trusted root lists one"},
+		&cli.BoolFlag{Name: "insecure-ignore-sct", Usage: "accept a certificate that was never logged, although the trusted root lists a certificate log"},
+	}
+}
+
+// verifier is the policy that the flags say; their names begin with prefix.
+func (p *program) verifier(c *cli.Context, prefix, example string) (*seal.Verifier, error) {
+	policy := seal.Policy{
+		Identity: c.String(prefix + "identity"), Issuer: c.String(prefix + "issuer"),
+		InsecureIgnoreLog: c.Bool("insecure-ignore-tlog"), InsecureIgnoreSCT: c.Bool("insecure-ignore-sct"),
+	}
+	if path := c.String(prefix + "key"); path != "" {
+		content, err := p.readInput(path, seal.MaxBundle)
+		if err != nil {
+			return nil, err
+		}
+		if policy.Key, err = seal.LoadPublicKey(content); err != nil {
+			return nil, usage(example, "%s: %s", path, err)
+		}
+	}
+	if path := c.String(prefix + "trusted-root"); path != "" {
+		var err error
+		if policy.Root, err = p.trustedRoot(path); err != nil {
+			return nil, err
+		}
+	}
+	verifier, err := seal.NewVerifier(policy)
+	if err != nil {
+		return nil, usage(example, "%s", err)
+	}
+	for _, f := range []struct{ flag, missing string }{{"insecure-ignore-tlog", "transparency log"}, {"insecure-ignore-sct", "certificate log"}} {
+		if c.Bool(f.flag) {
+			fmt.Fprintf(p.stderr, "sallyport: --%s: no %s is asked for\n", f.flag, f.missing)
+		}
+	}
+	return verifier, nil
 }
 
 var plainHTTPFlag = &cli.BoolFlag{Name: "plain-http", Usage: "talk to a registry on another machine without TLS"}
@@ -252,14 +310,9 @@ func (p *program) manifestVerify(c *cli.Context) error {
 	if format := c.String("format"); format != "text" && format != "json" {
 		return usage("use one of: text, json", "unknown format %q", format)
 	}
-	verifier, err := p.verifier(c, "")
+	verifier, err := p.verifier(c, "", example)
 	if err != nil {
 		return err
-	}
-	for _, f := range []struct{ flag, missing string }{{"insecure-ignore-tlog", "transparency log"}, {"insecure-ignore-sct", "certificate log"}} {
-		if c.Bool(f.flag) {
-			fmt.Fprintf(p.stderr, "sallyport: --%s: no %s is asked for\n", f.flag, f.missing)
-		}
 	}
 	want := seal.Expect{Subjects: c.StringSlice("subject"), MinSerial: c.Uint64("min-serial"), Now: time.Now()}
 	if path := c.String("capture"); path != "" {
@@ -307,36 +360,6 @@ func (p *program) manifestVerify(c *cli.Context) error {
 	return p.sayVerified(name, c.String("format"), result)
 }
 
-// verifier is made of the flags that say whom to believe. Their names begin
-// with prefix.
-func (p *program) verifier(c *cli.Context, prefix string) (*seal.Verifier, error) {
-	example := fmt.Sprintf("%[2]s FILE --%[1]skey PUB.pem, or --%[1]strusted-root FILE --%[1]sidentity REGEXP --%[1]sissuer URL", prefix, map[string]string{"": "sallyport manifest verify", "manifest-": "sallyport scan"}[prefix])
-	policy := seal.Policy{
-		Identity: c.String(prefix + "identity"), Issuer: c.String(prefix + "issuer"),
-		InsecureIgnoreLog: c.Bool("insecure-ignore-tlog"), InsecureIgnoreSCT: c.Bool("insecure-ignore-sct"),
-	}
-	if path := c.String(prefix + "key"); path != "" {
-		content, err := p.readInput(path, seal.MaxBundle)
-		if err != nil {
-			return nil, err
-		}
-		if policy.Key, err = seal.LoadPublicKey(content); err != nil {
-			return nil, usage(example, "%s: %s", path, err)
-		}
-	}
-	if path := c.String(prefix + "trusted-root"); path != "" {
-		var err error
-		if policy.Root, err = p.trustedRoot(path); err != nil {
-			return nil, err
-		}
-	}
-	v, err := seal.NewVerifier(policy)
-	if err != nil {
-		return nil, usage(example, "%s", err)
-	}
-	return v, nil
-}
-
 // signerFlags say whom a scan believes when a manifest is signed.
 var signerFlags = []cli.Flag{
 	&cli.StringFlag{Name: "manifest-key", Usage: "signed manifests must be signed by the public key in `FILE`"},
@@ -351,7 +374,7 @@ func (p *program) verifyManifests(c *cli.Context, manifests []*analyzers.Manifes
 	if !slices.ContainsFunc(signerFlags, func(f cli.Flag) bool { return c.IsSet(f.Names()[0]) }) {
 		return nil
 	}
-	verifier, err := p.verifier(c, "manifest-")
+	verifier, err := p.verifier(c, "manifest-", "sallyport scan --manifest-key PUB.pem, or --manifest-trusted-root FILE --manifest-identity REGEXP --manifest-issuer URL")
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,13 @@ import (
 // another machine was refused.
 var ErrPlainHTTP = errors.New("plain http leaves this machine")
 
+// Guard is a transport for other clients under the rules of this package: no
+// plain http to other machines unless plain says so, wherever a redirect leads,
+// and no answer beyond limit bytes.
+func Guard(base http.RoundTripper, limit int64, plain bool) http.RoundTripper {
+	return &guarded{base: base, limit: limit, plain: plain}
+}
+
 // guarded is a transport that does not talk to other machines without TLS,
 // wherever a redirect or a registry sends it, and that bounds answers.
 type guarded struct {

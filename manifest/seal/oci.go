@@ -43,7 +43,9 @@ type Registry struct {
 // image.
 var ErrNoImage = errors.New("the registry has no such image")
 
-func (r Registry) options(ctx context.Context) []remote.Option {
+// Options are those with which the registry client reaches nothing but what r
+// allows, and reads bounded answers.
+func (r Registry) Options(ctx context.Context) []remote.Option {
 	base := r.Transport
 	if base == nil {
 		base = remote.DefaultTransport
@@ -59,17 +61,21 @@ func (r Registry) options(ctx context.Context) []remote.Option {
 	return options
 }
 
+// Reference reads registry/repository:tag or @sha256:HEX.
+func (r Registry) Reference(s string) (name.Reference, error) {
+	if r.PlainHTTP {
+		return name.ParseReference(s, name.Insecure)
+	}
+	return name.ParseReference(s)
+}
+
 // resolve finds the image's digest. An image index counts as one image.
 func (r Registry) resolve(ctx context.Context, image string) (name.Digest, *v1.Descriptor, error) {
-	var parse []name.Option
-	if r.PlainHTTP {
-		parse = append(parse, name.Insecure)
-	}
-	ref, err := name.ParseReference(image, parse...)
+	ref, err := r.Reference(image)
 	if err != nil {
 		return name.Digest{}, nil, fmt.Errorf("no reference to an image: %w", err)
 	}
-	desc, err := remote.Head(ref, r.options(ctx)...)
+	desc, err := remote.Head(ref, r.Options(ctx)...)
 	if err != nil {
 		var answer *transport.Error
 		if errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound {
@@ -107,7 +113,7 @@ func (r Registry) Attach(ctx context.Context, bundle []byte, predicateType, imag
 		},
 	}
 	for _, layer := range []v1.Layer{config, content} {
-		if err := remote.WriteLayer(digest.Context(), layer, r.options(ctx)...); err != nil {
+		if err := remote.WriteLayer(digest.Context(), layer, r.Options(ctx)...); err != nil {
 			return "", "", err
 		}
 	}
@@ -128,7 +134,7 @@ func (r Registry) Attach(ctx context.Context, bundle []byte, predicateType, imag
 	if err != nil {
 		return "", "", err
 	}
-	return digest.DigestStr(), hash.String(), remote.Put(digest.Context().Digest(hash.String()), rawManifest(raw), r.options(ctx)...)
+	return digest.DigestStr(), hash.String(), remote.Put(digest.Context().Digest(hash.String()), rawManifest(raw), r.Options(ctx)...)
 }
 
 // rawManifest is a manifest as it is pushed.
@@ -151,7 +157,7 @@ func (r Registry) Fetch(ctx context.Context, image string) (subject string, foun
 	if err != nil {
 		return "", nil, err
 	}
-	index, err := remote.Referrers(digest, r.options(ctx)...)
+	index, err := remote.Referrers(digest, r.Options(ctx)...)
 	if err != nil {
 		return "", nil, err
 	}
@@ -186,7 +192,7 @@ func (r Registry) Fetch(ctx context.Context, image string) (subject string, foun
 
 // bundle reads the bundle in an artifact, nil when it is something else.
 func (r Registry) bundle(ctx context.Context, artifact name.Digest) ([]byte, error) {
-	img, err := remote.Image(artifact, r.options(ctx)...)
+	img, err := remote.Image(artifact, r.Options(ctx)...)
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,8 @@ const (
 	// ManifestType is the predicate type of a manifest. It is an identifier;
 	// nothing is fetched from there.
 	ManifestType = "https://sallyport.dev/manifest/v1"
+	// RegistryType is the predicate type of a signed registry document.
+	RegistryType = "https://sallyport.dev/registry/v1"
 	// MediaType is the media type of a bundle.
 	MediaType = "application/vnd.dev.sigstore.bundle.v0.3+json"
 )
