@@ -1,0 +1,210 @@
+package github
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"crypto/sha1" // of git's objects, not a choice of ours
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/sallyport-mcp/sallyport/analyzers"
+)
+
+// snapshot is what analyzers could want of one repository at one commit.
+type snapshot struct {
+	commit string
+	files  *memory
+	gaps   []analyzers.Gap // paths without OWNER/REPO in front
+	passed analyzers.Stats // what was looked at and not kept
+
+	held  int64
+	links map[string]string // text of every link, by path
+	seen  map[string]bool   // wanted files that the archive has
+	// altered are wanted files whose bytes are not the commit's.
+	altered []string
+}
+
+func (s *snapshot) gap(name, kind, reason string, blocking bool) {
+	s.gaps = append(s.gaps, analyzers.Gap{Path: name, Kind: kind, Reason: reason, Blocking: blocking})
+}
+
+// want is the strongest interest of any analyzer in a path.
+func want(all []analyzers.Analyzer, name string) analyzers.Match {
+	best := analyzers.Ignored
+	for _, a := range all {
+		if m := a.Match(name); m > best && (m == analyzers.Named || a.Sniff != nil) {
+			best = m
+		}
+	}
+	return best
+}
+
+// sniffed reports whether any analyzer takes the content for its own.
+func sniffed(all []analyzers.Analyzer, name string, content []byte) bool {
+	for _, a := range all {
+		if m := a.Match(name); m == analyzers.Named || m == analyzers.Candidate && a.Sniff != nil && a.Sniff(content) {
+			return true
+		}
+	}
+	return false
+}
+
+// put keeps a file, within the limit on all of them. It reports whether it did.
+func (s *snapshot) put(name string, content []byte, size int64, most int64) bool {
+	if s.held += int64(len(content)); s.held > most {
+		s.held -= int64(len(content))
+		s.gap(name, Limit, fmt.Sprintf("recognised files beyond %d MiB in total are not kept", most>>20), true)
+		return false
+	}
+	return s.files.add(name, &node{mode: 0o644, size: size, content: content})
+}
+
+// unpack streams an archive as GitHub makes them (git archive, tar.gz, one
+// directory around everything) and keeps what is wanted. What git could not
+// have written is refused as a whole.
+func unpack(r io.Reader, all []analyzers.Analyzer, limits *limits, tree *tree, commit string) (*snapshot, error) {
+	s := &snapshot{commit: commit, files: newMemory(), links: map[string]string{}, seen: map[string]bool{}}
+	sent := &counter{Reader: r}
+	zipped, err := gzip.NewReader(sent)
+	if err != nil {
+		return nil, err
+	}
+	unpacked := &counter{Reader: zipped, check: func(n int64) error {
+		if n > limits.unpacked || n > 64<<20 && n/limits.ratio > sent.n {
+			return &Problem{Kind: Limit, Reason: "refused: the archive unpacks to more than any repository does"}
+		}
+		return nil
+	}}
+	in := tar.NewReader(unpacked)
+	entries := 0
+	for {
+		h, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if h.Typeflag == tar.TypeXGlobalHeader {
+			if id := h.PAXRecords["comment"]; id != "" && id != commit {
+				return nil, &Problem{Kind: Malformed, Reason: "the archive is of another commit than the one that was asked for"}
+			}
+			continue
+		}
+		if entries++; entries > limits.entries {
+			return nil, &Problem{Kind: Limit, Reason: fmt.Sprintf("more than %d entries", limits.entries)}
+		}
+		top, name, inside := strings.Cut(strings.TrimSuffix(h.Name, "/"), "/")
+		if !fs.ValidPath(top) || top == "." || inside && (!fs.ValidPath(name) || name == ".") || len(h.Name) > 4096 || !inside && h.Typeflag != tar.TypeDir {
+			return nil, &Problem{Kind: Escape, Reason: "refused: the archive holds a path that git does not write: " + analyzers.Untrusted(shorten(h.Name)).String()}
+		}
+		if !inside {
+			continue // the directory around everything
+		}
+		if err := s.entry(in, h, name, all, limits, tree); err != nil {
+			return nil, err
+		}
+	}
+	// The end of the stream holds gzip's checksum.
+	if _, err := io.Copy(io.Discard, unpacked); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// entry takes one entry of the archive.
+func (s *snapshot) entry(in io.Reader, h *tar.Header, name string, all []analyzers.Analyzer, limits *limits, tree *tree) error {
+	if h.Typeflag != tar.TypeDir {
+		if s.seen[name] || s.links[name] != "" {
+			return &Problem{Kind: Malformed, Reason: "refused: the archive holds a path twice: " + analyzers.Untrusted(shorten(name)).String()}
+		}
+		s.passed.Seen++
+	}
+	for at := range strings.SplitSeq(path.Dir(name), "/") { // the walk says why it is not read
+		if analyzers.Pruned(at) {
+			s.files.add(name[:strings.Index("/"+name, "/"+at+"/")+len(at)], &node{mode: fs.ModeDir | 0o755})
+			return nil
+		}
+	}
+	clash := &Problem{Kind: Malformed, Reason: "refused: the archive holds a file where it holds a directory: " + analyzers.Untrusted(shorten(name)).String()}
+	switch h.Typeflag {
+	case tar.TypeDir:
+		if !s.files.add(name, &node{mode: fs.ModeDir | 0o755}) {
+			return clash
+		}
+	case tar.TypeSymlink:
+		if h.Linkname == "" || len(h.Linkname) > 4096 || len(s.links) >= maxLinks {
+			return &Problem{Kind: Limit, Reason: fmt.Sprintf("more than %d symbolic links, or one of no sensible length", maxLinks)}
+		}
+		s.links[name] = h.Linkname
+	case tar.TypeReg:
+		m := want(all, name)
+		if m == analyzers.Ignored {
+			return nil
+		}
+		s.seen[name] = true
+		if h.Size > limits.file { // the walk says so
+			if m == analyzers.Named && !s.files.add(name, &node{mode: 0o644, size: h.Size}) {
+				return clash
+			}
+			if m == analyzers.Candidate {
+				s.gap(name, "oversized", fmt.Sprintf("larger than %d MiB; not read", limits.file>>20), false)
+			}
+			return nil
+		}
+		content := make([]byte, h.Size)
+		if _, err := io.ReadFull(in, content); err != nil {
+			return err
+		}
+		if tree.alters(name, content) {
+			s.altered = append(s.altered, name)
+		}
+		if m == analyzers.Candidate && !sniffed(all, name, content) {
+			s.passed.Files++
+			s.passed.Bytes += h.Size
+			return nil
+		}
+		if s.files.nodes[name] != nil {
+			return clash
+		}
+		s.put(name, content, h.Size, limits.held)
+	default: // git writes nothing else
+		return &Problem{Kind: Malformed, Reason: "refused: the archive holds something that is no file, directory or symbolic link: " + analyzers.Untrusted(shorten(name)).String()}
+	}
+	return nil
+}
+
+const maxLinks = 10_000
+
+func shorten(s string) string { return s[:min(len(s), 200)] }
+
+// counter counts what is read through it.
+type counter struct {
+	io.Reader
+	n     int64
+	check func(int64) error
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n += int64(n)
+	if c.check != nil {
+		if err := c.check(c.n); err != nil {
+			return n, err
+		}
+	}
+	return n, err
+}
+
+// blobID is git's name of a file's content.
+func blobID(content []byte) string {
+	h := sha1.New()
+	fmt.Fprintf(h, "blob %d\x00", len(content))
+	h.Write(content)
+	return hex.EncodeToString(h.Sum(nil))
+}
