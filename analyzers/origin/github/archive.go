@@ -54,12 +54,13 @@ func sniffed(all []analyzers.Analyzer, name string, content []byte) bool {
 	return false
 }
 
-// put keeps a file, within the limit on all of them. It reports whether it did.
+// put keeps a file, within the limit on all of them. It reports false where
+// something else is already.
 func (s *snapshot) put(name string, content []byte, size int64, most int64) bool {
 	if s.held += int64(len(content)); s.held > most {
 		s.held -= int64(len(content))
 		s.gap(name, Limit, fmt.Sprintf("recognised files beyond %d MiB in total are not kept", most>>20), true)
-		return false
+		return true
 	}
 	return s.files.add(name, &node{mode: 0o644, size: size, content: content})
 }
@@ -123,7 +124,6 @@ func (s *snapshot) entry(in io.Reader, h *tar.Header, name string, all []analyze
 		if s.seen[name] || s.links[name] != "" {
 			return &Problem{Kind: Malformed, Reason: "refused: the archive holds a path twice: " + analyzers.Untrusted(shorten(name)).String()}
 		}
-		s.passed.Seen++
 	}
 	for at := range strings.SplitSeq(path.Dir(name), "/") { // the walk says why it is not read
 		if analyzers.Pruned(at) {
@@ -131,6 +131,7 @@ func (s *snapshot) entry(in io.Reader, h *tar.Header, name string, all []analyze
 			return nil
 		}
 	}
+	s.passed.Seen++ // as the walk counts
 	clash := &Problem{Kind: Malformed, Reason: "refused: the archive holds a file where it holds a directory: " + analyzers.Untrusted(shorten(name)).String()}
 	switch h.Typeflag {
 	case tar.TypeDir:
@@ -169,10 +170,9 @@ func (s *snapshot) entry(in io.Reader, h *tar.Header, name string, all []analyze
 			s.passed.Bytes += h.Size
 			return nil
 		}
-		if s.files.nodes[name] != nil {
+		if s.files.nodes[name] != nil || !s.put(name, content, h.Size, limits.held) {
 			return clash
 		}
-		s.put(name, content, h.Size, limits.held)
 	default: // git writes nothing else
 		return &Problem{Kind: Malformed, Reason: "refused: the archive holds something that is no file, directory or symbolic link: " + analyzers.Untrusted(shorten(name)).String()}
 	}

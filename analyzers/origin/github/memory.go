@@ -87,7 +87,12 @@ func (m *memory) Open(name string) (fs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &file{node: n, Reader: bytes.NewReader(n.content)}, nil
+	f := &file{node: n, Reader: bytes.NewReader(n.content)}
+	if n.IsDir() {
+		entries, err := m.ReadDir(name)
+		return &dir{f, entries}, err
+	}
+	return f, nil
 }
 
 func (m *memory) ReadDir(name string) ([]fs.DirEntry, error) {
@@ -145,9 +150,26 @@ func (f *file) Read(p []byte) (int, error) {
 	return f.Reader.Read(p)
 }
 
+// dir is an open directory.
+type dir struct {
+	*file
+	left []fs.DirEntry
+}
+
+func (d *dir) ReadDir(n int) ([]fs.DirEntry, error) {
+	if n <= 0 {
+		n = len(d.left)
+	} else if len(d.left) == 0 {
+		return nil, io.EOF
+	}
+	n = min(n, len(d.left))
+	out := d.left[:n]
+	d.left = d.left[n:]
+	return out, nil
+}
+
 var (
 	_ fs.StatFS     = (*memory)(nil)
 	_ fs.ReadDirFS  = (*memory)(nil)
 	_ fs.ReadLinkFS = (*memory)(nil)
-	_ io.Reader     = (*file)(nil)
 )
