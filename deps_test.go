@@ -22,11 +22,15 @@ var walls = []struct {
 	may    []string // ours, besides its own tree
 	barred []string // of all others
 }{
+	{"analyzers/origin/github", []string{"analyzers"}, []string{"os/exec"}},
 	{"analyzers/origin", []string{"analyzers"}, []string{"net"}},
 	{"analyzers", []string{"analyzers"}, []string{"net", "os", "os/exec"}},
 	{"manifest", []string{"analyzers"}, []string{"net", "os", "os/exec"}},
 	{"rules", []string{"analyzers", "manifest"}, []string{"net", "os", "os/exec", "time"}},
 }
+
+// remote is the package that reads targets over the network.
+const remote = "analyzers/origin/github"
 
 // pkg is what `go list -json` says of a package.
 type pkg struct {
@@ -102,20 +106,40 @@ func TestWalls(t *testing.T) {
 				}
 			}
 		}
+		if name != "cmd/sallyport" {
+			for _, dep := range all[name].Imports {
+				if dep == module+"/"+remote {
+					t.Errorf("%s must not import %s: only a target of the command line leads there", name, remote)
+				}
+			}
+		}
 	}
 }
 
 // TestNoExecution: the program has nothing linked in with which to start
-// another program, load code or open a connection, neither in our packages nor
-// in anybody else's.
+// another program or load code, and what a scan of local targets is made of has
+// nothing with which to open a connection, neither in our packages nor in
+// anybody else's. The one way to the network is the package of remote targets.
 func TestNoExecution(t *testing.T) {
 	linked := list(t, "-deps", "./cmd/sallyport")
 	if len(linked) < 100 {
 		t.Fatalf("only %d packages found", len(linked))
 	}
-	for _, barred := range []string{"net", "net/http", "os/exec", "plugin", "crypto/tls"} {
+	for _, barred := range []string{"os/exec", "plugin"} {
 		if _, ok := linked[barred]; ok {
 			t.Errorf("the program links %s", barred)
+		}
+	}
+	args := []string{"-deps"}
+	for name := range list(t, "./analyzers/...", "./rules/...", "./manifest/...", "./cmd/sallyport/internal/...") {
+		if name != remote {
+			args = append(args, "./"+name)
+		}
+	}
+	linked = list(t, args...)
+	for _, barred := range []string{"net", "net/http", "os/exec", "plugin", "crypto/tls"} {
+		if _, ok := linked[barred]; ok {
+			t.Errorf("a scan of local targets links %s", barred)
 		}
 	}
 }

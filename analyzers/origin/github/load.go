@@ -104,10 +104,10 @@ func (c *Client) organisation(ctx context.Context, org string) ([]Read, *analyze
 		gap("skipped", "without a token only public repositories are listed; GITHUB_TOKEN shows the others", false)
 	}
 	if l.archived > 0 {
-		gap("skipped", fmt.Sprintf("%d archived repositories are not read; --include-archived reads them", l.archived), false)
+		gap("skipped", fmt.Sprintf("archived repositories that are not read: %d (--include-archived reads them)", l.archived), false)
 	}
 	if l.forks > 0 {
-		gap("skipped", fmt.Sprintf("%d forks are not read; --include-forks reads them", l.forks), false)
+		gap("skipped", fmt.Sprintf("forks that are not read: %d (--include-forks reads them)", l.forks), false)
 	}
 
 	catalogs := []*analyzers.Catalog{all}

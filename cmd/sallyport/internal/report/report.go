@@ -50,6 +50,8 @@ type Report struct {
 	Gaps          []Gap     `json:"gaps"`
 	SkippedRules  []Skipped `json:"skippedRules"`
 	Stats         Stats     `json:"stats"`
+
+	inventory *inventory // for text; lost when a report is saved
 }
 
 // Tool names the program that wrote the report.
