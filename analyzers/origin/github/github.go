@@ -79,6 +79,7 @@ type limits struct {
 	entries  int           // of an archive
 	held     int64         // bytes of files kept for the analyzers
 	file     int64         // bytes of one of them
+	together int64         // bytes of files that all catalogs hold
 	blobs    int           // files fetched one by one
 	wait     time.Duration // for a rate limit
 	idle     time.Duration // without a byte
@@ -92,8 +93,9 @@ func defaultLimits() limits {
 		unpacked: 8 << 30,
 		ratio:    200,
 		entries:  analyzers.DefaultFiles,
-		held:     32 << 20,
+		held:     16 << 20,
 		file:     analyzers.DefaultFileBytes,
+		together: 64 << 20,
 		blobs:    64,
 		wait:     60 * time.Second,
 		idle:     60 * time.Second,
@@ -119,7 +121,7 @@ func New(o Options) (*Client, error) {
 	o.Jobs = min(max(o.Jobs, 1), maxJobs)
 	c := &Client{options: o, limits: defaultLimits(), read: map[string]string{}, backoff: time.Second}
 	if o.State != "" {
-		if c.state, err = openState(o.State, o.Program); err != nil {
+		if c.state, err = openState(o.State, o.Program+" "+base.String()); err != nil {
 			return nil, &UsageError{fmt.Sprintf("cannot keep the state in %q: %v", o.State, err), "--state DIR, a directory that you may write to"}
 		}
 	}

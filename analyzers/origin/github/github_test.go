@@ -578,3 +578,69 @@ func TestStalled(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// All repositories together are bounded as one scan is, in their own order.
+func TestTogether(t *testing.T) {
+	var repos []*githubtest.Repo
+	for i := range 6 {
+		repos = append(repos, &githubtest.Repo{Name: fmt.Sprintf("r%d", i), Files: map[string]string{".mcp.json": declares("files", "x@1.0.0") + strings.Repeat(" ", 1000)}})
+	}
+	c := client(t, serve(t, repos...))
+	c.limits.together = 3500
+	_, catalog := load(t, c, "github-org:acme")
+	if len(catalog.Servers) != 3 || len(catalog.Gaps) != 3 || catalog.Gaps[0].Path != "acme/r3" || !catalog.Gaps[0].Blocking {
+		t.Errorf("%q %+v", servers(catalog), catalog.Gaps)
+	}
+}
+
+// A server that sends for ever, slowly, ends at the limit for one repository.
+func TestSlow(t *testing.T) {
+	s := serve(t, &githubtest.Repo{Name: "api", Files: map[string]string{".mcp.json": "{}"}, Fail: func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/legacy.tar.gz/") {
+			w.Write([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}) // the head of gzip
+		}
+		for strings.Contains(r.URL.Path, "/legacy.tar.gz/") && r.Context().Err() == nil {
+			w.Write([]byte{0, 0, 0, 0xff, 0xff}) // a stored block of nothing
+			w.(http.Flusher).Flush()
+			time.Sleep(time.Millisecond)
+		}
+		return strings.Contains(r.URL.Path, "/legacy.tar.gz/")
+	}}, &githubtest.Repo{Name: "web", Files: map[string]string{".mcp.json": declares("files", "x@1.0.0")}})
+	s.Before = func(w http.ResponseWriter, r *http.Request) bool {
+		if strings.Contains(r.URL.Path, "/api/tarball/") {
+			w.Header().Set("Location", s.CDN.URL+"/acme/api/legacy.tar.gz/x")
+			w.WriteHeader(http.StatusFound)
+			return true
+		}
+		return false
+	}
+	c := client(t, s)
+	c.limits.total = 500 * time.Millisecond
+	_, catalog := load(t, c, "github-org:acme")
+	if got := gapAt(t, catalog, "acme/api"); !strings.HasPrefix(got, "!limit: not read within ") {
+		t.Error(got)
+	}
+}
+
+func BenchmarkOrganisation(b *testing.B) {
+	s := githubtest.New()
+	defer s.Close()
+	for i := range 50 {
+		files := map[string]string{".mcp.json": declares("files", "x@1.0.0")}
+		for j := range 100 {
+			files[fmt.Sprintf("src/%d/main.go", j)] = strings.Repeat("package main\n", 100)
+			files[fmt.Sprintf("data/%d.json", j)] = strings.Repeat(" ", 1000) + "{}"
+		}
+		s.Add("acme", &githubtest.Repo{Name: fmt.Sprintf("r%02d", i), Files: files})
+	}
+	for b.Loop() {
+		c, err := New(Options{URL: s.URL, Jobs: 2, Analyzers: all.Analyzers()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, catalog, err := c.Load(b.Context(), "github-org:acme"); err != nil || len(catalog.Servers) != 50 {
+			b.Fatal(err, len(catalog.Servers))
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N)/50, "us/repository")
+}

@@ -230,8 +230,8 @@ func (c *Client) settle(catalogs []*analyzers.Catalog, reads []Read, r repositor
 	}
 	reads = append(reads, Read{SchemeRepository + place, KindRepository, one.commit})
 	size := holds(one.catalog)
-	if c.held+size > analyzers.DefaultHeldBytes {
-		return append(catalogs, c.problem(r, &Problem{Kind: Limit, Reason: fmt.Sprintf("recognised files beyond %d MiB in all repositories together are not kept; scan this repository by itself", analyzers.DefaultHeldBytes>>20)})), reads
+	if c.held+size > c.limits.together {
+		return append(catalogs, c.problem(r, &Problem{Kind: Limit, Reason: fmt.Sprintf("recognised files beyond %d MiB in all repositories together are not kept; scan this repository by itself", c.limits.together>>20)})), reads
 	}
 	c.held += size
 	return append(catalogs, one.catalog), reads

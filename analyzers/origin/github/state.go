@@ -16,19 +16,21 @@ import (
 // state keeps what was read of each repository: OWNER/REPO.json.gz under one
 // directory, written whole or not at all. It holds the files that analyzers
 // could want, not their answers: those are made again on every scan, by the
-// program that runs then. A nil state keeps nothing.
+// program that runs then. What another build has kept, or what was kept of
+// another API, is read again. A nil state keeps nothing.
 type state struct {
 	root    *os.Root
 	program string
 }
 
-// kept is one file of the state.
+// kept is the head of one file of the state; its files follow, one JSON value
+// each.
 type kept struct {
 	Format  int // of this type
 	Program string
 	Ref     string
 	Commit  string
-	Files   []keptFile
+	Files   int
 	Gaps    []analyzers.Gap
 	Passed  analyzers.Stats
 }
@@ -83,17 +85,22 @@ func (s *state) load(r repository) *snapshot {
 		return nil
 	}
 	var k kept
-	if json.NewDecoder(io.LimitReader(zipped, mostKept)).Decode(&k) != nil {
+	values := json.NewDecoder(io.LimitReader(zipped, mostKept))
+	if values.Decode(&k) != nil {
 		return nil
 	}
 	if k.Format != keptFormat || k.Program != s.program || k.Ref != r.ref || !commitHex.MatchString(k.Commit) {
 		return nil
 	}
 	out := &snapshot{commit: k.Commit, files: newMemory(), gaps: k.Gaps, passed: k.Passed}
-	for _, file := range k.Files {
-		if !fs.ValidPath(file.Path) || !out.files.add(file.Path, &node{mode: file.Mode, size: file.Size, content: file.Content, link: file.Link}) {
+	for range k.Files {
+		var file keptFile
+		if values.Decode(&file) != nil || !fs.ValidPath(file.Path) || !out.files.add(file.Path, &node{mode: file.Mode, size: file.Size, content: file.Content, link: file.Link}) {
 			return nil
 		}
+	}
+	if _, err := io.Copy(io.Discard, zipped); err != nil { // the checksum
+		return nil
 	}
 	return out
 }
@@ -104,7 +111,6 @@ func (s *state) save(r repository, from *snapshot) error {
 	if s == nil {
 		return nil
 	}
-	k := kept{keptFormat, s.program, r.ref, from.commit, nil, from.gaps, from.passed}
 	var names []string
 	for name := range from.files.nodes {
 		if name != "." {
@@ -112,10 +118,6 @@ func (s *state) save(r repository, from *snapshot) error {
 		}
 	}
 	slices.Sort(names)
-	for _, name := range names {
-		n := from.files.nodes[name]
-		k.Files = append(k.Files, keptFile{name, n.mode, n.size, n.content, n.link})
-	}
 	name := s.file(r)
 	if err := s.root.MkdirAll(path.Dir(name), 0o700); err != nil {
 		return bare(err)
@@ -126,7 +128,13 @@ func (s *state) save(r repository, from *snapshot) error {
 		return bare(err)
 	}
 	zipped, _ := gzip.NewWriterLevel(f, gzip.BestSpeed)
-	if err := errors.Join(json.NewEncoder(zipped).Encode(k), zipped.Close(), f.Close()); err != nil {
+	values := json.NewEncoder(zipped)
+	err = values.Encode(kept{keptFormat, s.program, r.ref, from.commit, len(names), from.gaps, from.passed})
+	for _, name := range names {
+		n := from.files.nodes[name]
+		err = errors.Join(err, values.Encode(keptFile{name, n.mode, n.size, n.content, n.link}))
+	}
+	if err := errors.Join(err, zipped.Close(), f.Close()); err != nil {
 		s.root.Remove(draft)
 		return bare(err)
 	}
