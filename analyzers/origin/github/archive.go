@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 )
@@ -27,6 +28,9 @@ type snapshot struct {
 	seen  map[string]bool   // wanted files that the archive has
 	// altered are wanted files whose bytes are not the commit's.
 	altered []string
+	full    bool // a limit on what is kept was met and said
+	foreign int  // wanted files whose names are no UTF-8
+	blocks  bool // one of those is a client's
 }
 
 func (s *snapshot) gap(name, kind, reason string, blocking bool) {
@@ -56,13 +60,17 @@ func sniffed(all []analyzers.Analyzer, name string, content []byte) bool {
 
 // put keeps a file, within the limit on all of them. It reports false where
 // something else is already.
-func (s *snapshot) put(name string, content []byte, size int64, most int64) bool {
-	if s.held += int64(len(content)); s.held > most {
-		s.held -= int64(len(content))
-		s.gap(name, Limit, fmt.Sprintf("recognised files beyond %d MiB in total are not kept", most>>20), true)
+func (s *snapshot) put(name string, content []byte, l *limits) bool {
+	if s.full {
 		return true
 	}
-	return s.files.add(name, &node{mode: 0o644, size: size, content: content})
+	if s.held+int64(len(content)) > l.held || len(s.files.nodes) >= l.files {
+		s.full = true
+		s.gap(name, Limit, fmt.Sprintf("recognised files beyond %d MiB or %d in total are not kept: this one and those that follow", l.held>>20, l.files), true)
+		return true
+	}
+	s.held += int64(len(content))
+	return s.files.add(name, &node{mode: 0o644, size: int64(len(content)), content: content})
 }
 
 // unpack streams an archive as GitHub makes them (git archive, tar.gz, one
@@ -100,6 +108,16 @@ func unpack(r io.Reader, all []analyzers.Analyzer, limits *limits, tree *tree, c
 		if entries++; entries > limits.entries {
 			return nil, &Problem{Kind: Limit, Reason: fmt.Sprintf("more than %d entries", limits.entries)}
 		}
+		if !utf8.ValidString(h.Name) {
+			name := strings.ToValidUTF8(h.Name, "\ufffd")
+			_, name, _ = strings.Cut(name, "/")
+			if m := want(all, name); m != analyzers.Ignored {
+				s.seen[name] = true // as the listing spells it
+				s.foreign++
+				s.blocks = s.blocks || m == analyzers.Named
+			}
+			continue
+		}
 		top, name, inside := strings.Cut(strings.TrimSuffix(h.Name, "/"), "/")
 		if !fs.ValidPath(top) || top == "." || inside && (!fs.ValidPath(name) || name == ".") || len(h.Name) > 4096 || !inside && h.Typeflag != tar.TypeDir {
 			return nil, &Problem{Kind: Escape, Reason: "refused: the archive holds a path that git does not write: " + analyzers.Untrusted(shorten(h.Name)).String()}
@@ -110,6 +128,9 @@ func unpack(r io.Reader, all []analyzers.Analyzer, limits *limits, tree *tree, c
 		if err := s.entry(in, h, name, all, limits, tree); err != nil {
 			return nil, err
 		}
+	}
+	if s.foreign > 0 {
+		s.gap("", "unreadable", fmt.Sprintf("files whose names are no UTF-8 and that are not read: %d", s.foreign), s.blocks)
 	}
 	// The end of the stream holds gzip's checksum.
 	if _, err := io.Copy(io.Discard, unpacked); err != nil {
@@ -134,9 +155,12 @@ func (s *snapshot) entry(in io.Reader, h *tar.Header, name string, all []analyze
 	s.passed.Seen++ // as the walk counts
 	clash := &Problem{Kind: Malformed, Reason: "refused: the archive holds a file where it holds a directory: " + analyzers.Untrusted(shorten(name)).String()}
 	switch h.Typeflag {
-	case tar.TypeDir:
-		if !s.files.add(name, &node{mode: fs.ModeDir | 0o755}) {
+	case tar.TypeDir: // those with something in them come with it
+		if old := s.files.nodes[name]; old != nil && !old.IsDir() {
 			return clash
+		}
+		if analyzers.Pruned(path.Base(name)) {
+			s.files.add(name, &node{mode: fs.ModeDir | 0o755})
 		}
 	case tar.TypeSymlink:
 		if h.Linkname == "" || len(h.Linkname) > 4096 || len(s.links) >= maxLinks {
@@ -170,7 +194,7 @@ func (s *snapshot) entry(in io.Reader, h *tar.Header, name string, all []analyze
 			s.passed.Bytes += h.Size
 			return nil
 		}
-		if s.files.nodes[name] != nil || !s.put(name, content, h.Size, limits.held) {
+		if s.files.nodes[name] != nil || !s.put(name, content, limits) {
 			return clash
 		}
 	default: // git writes nothing else

@@ -81,6 +81,7 @@ func TestUnpack(t *testing.T) {
 		"link of no length":      {archive: packed(link("a/x", strings.Repeat("y", 5000)), ""), want: "limit: "},
 		"entries":                {archive: packed(many(60)...), want: "limit: more than 50 entries"},
 		"oversized and named":    {archive: packed(regular("a/.mcp.json"), strings.Repeat(" ", 3000)), held: []string{".mcp.json"}},
+		"no UTF-8":               {archive: packed(regular("a/\xff/.mcp.json"), config, regular("a/.mcp.json"), config), held: []string{".mcp.json"}},
 		"in installed ones":      {archive: packed(regular("a/node_modules/x/.mcp.json"), config, regular("a/.mcp.json"), config), held: []string{".mcp.json"}},
 		"text behind the end":    {archive: append(packed(regular("a/.mcp.json"), config), "behind"...), want: "truncated: "},
 		"another gzip behind it": {archive: append(packed(regular("a/.mcp.json"), config), packed(regular("a/x.json"), config)...), held: []string{".mcp.json"}},
@@ -157,7 +158,7 @@ func TestBombs(t *testing.T) {
 	l = defaultLimits()
 	l.held = 1000
 	big := `{"mcpServers": {}}` + strings.Repeat(" ", 600)
-	s, err := unpack(bytes.NewReader(packed(regular("a/a/.mcp.json"), big, regular("a/b/.mcp.json"), big)), all.Analyzers(), &l, nil, someCommit)
+	s, err := unpack(bytes.NewReader(packed(regular("a/a/.mcp.json"), big, regular("a/b/.mcp.json"), big, regular("a/c/.mcp.json"), "{}")), all.Analyzers(), &l, nil, someCommit)
 	if err != nil || len(s.gaps) != 1 || s.gaps[0].Path != "b/.mcp.json" || !s.gaps[0].Blocking {
 		t.Errorf("%v %+v", err, s.gaps)
 	}

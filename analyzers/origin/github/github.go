@@ -79,6 +79,7 @@ type limits struct {
 	entries  int           // of an archive
 	held     int64         // bytes of files kept for the analyzers
 	file     int64         // bytes of one of them
+	files    int           // how many
 	together int64         // bytes of files that all catalogs hold
 	blobs    int           // files fetched one by one
 	wait     time.Duration // for a rate limit
@@ -95,6 +96,7 @@ func defaultLimits() limits {
 		entries:  analyzers.DefaultFiles,
 		held:     16 << 20,
 		file:     analyzers.DefaultFileBytes,
+		files:    50_000,
 		together: 64 << 20,
 		blobs:    64,
 		wait:     60 * time.Second,

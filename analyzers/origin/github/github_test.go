@@ -342,7 +342,7 @@ func TestRateLimits(t *testing.T) {
 		"secondary 403, long":      {answer: func(w http.ResponseWriter) { githubtest.Abused(w, 403, "900") }, long: true},
 		"secondary 429, long":      {answer: func(w http.ResponseWriter) { githubtest.Abused(w, 429, "900") }, long: true},
 		"secondary, says not when": {answer: func(w http.ResponseWriter) { githubtest.Abused(w, 403, "") }, long: true},
-		"429 of a download's host": {answer: func(w http.ResponseWriter) { http.Error(w, "slow down", 429) }, long: true},
+		"429 of a download's host": {answer: func(w http.ResponseWriter) { http.Error(w, "slow down", http.StatusTooManyRequests) }, long: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var repos []*githubtest.Repo

@@ -112,7 +112,7 @@ func (c *Client) complete(ctx context.Context, r repository, s *snapshot, t *tre
 			return err
 		}
 		if m == analyzers.Named || sniffed(c.options.Analyzers, as, content) {
-			s.put(name, content, int64(len(content)), c.limits.held)
+			s.put(name, content, &c.limits)
 		}
 		return nil
 	}
@@ -132,7 +132,7 @@ func (c *Client) complete(ctx context.Context, r repository, s *snapshot, t *tre
 			s.held += int64(len(content) - len(n.content))
 			n.content, n.size = content, int64(len(content))
 		} else if sniffed(c.options.Analyzers, name, content) {
-			s.put(name, content, int64(len(content)), c.limits.held)
+			s.put(name, content, &c.limits)
 		}
 	}
 	if t != nil {
@@ -198,6 +198,9 @@ func (s *snapshot) link(all []analyzers.Analyzer, t *tree, add func(name, as str
 				if err := add(file, path.Join(name, file[len(target):])); err != nil {
 					return err
 				}
+			}
+			if len(under) > 0 && s.files.nodes[target] == nil {
+				continue
 			}
 		}
 		s.files.add(name, &node{mode: fs.ModeSymlink | 0o777, link: s.links[name]})
