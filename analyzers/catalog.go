@@ -282,7 +282,7 @@ type Secret struct {
 // clean.
 type Gap struct {
 	Path     string
-	Kind     string // "unreadable", "oversized", "malformed", "escape", "special", "limit", "skipped", "excluded"
+	Kind     string // "unreadable", "oversized", "malformed", "escape", "special", "limit", "skipped", "excluded"; package github adds its own
 	Reason   string
 	Blocking bool
 	// Span is where reading failed, when the file has such a place.

@@ -18,6 +18,9 @@ import (
 // silence.
 var pruned = map[string]bool{"node_modules": true, ".venv": true, "venv": true, "__pycache__": true, ".tox": true}
 
+// Pruned reports whether the walk leaves directories of this name out.
+func Pruned(base string) bool { return pruned[base] }
+
 // walk finds the files that analyzers want, in the order of their paths.
 type walk struct {
 	tree     Tree

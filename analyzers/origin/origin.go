@@ -64,7 +64,7 @@ func explain(target string, err error) error {
 	if scheme, _, ok := strings.Cut(target, ":"); ok && len(scheme) > 1 && errors.Is(err, fs.ErrNotExist) {
 		return &UsageError{
 			Problem: fmt.Sprintf("no such file or directory: %s", shown),
-			Hint:    "this version scans directories and files; unpack the artefact first and name its directory",
+			Hint:    "this version scans directories and files, github:OWNER/REPO and github-org:ORG; unpack the artefact first and name its directory",
 		}
 	}
 	if errors.Is(err, fs.ErrNotExist) {

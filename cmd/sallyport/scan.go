@@ -32,8 +32,10 @@ func scanCommand(p *program) *cli.Command {
 		Usage:     "judge the MCP servers of a repository or a configuration file",
 		ArgsUsage: "[TARGET...]",
 		Description: `TARGET is a directory, or a file: any client's configuration, a server.json, a captured tools/list.
-The default is the current directory. Nothing of a target is executed and no connection is opened.`,
-		Flags:  scanFlags(),
+github:OWNER/REPO[@REF] and github-org:ORG are read through GitHub's API, with the token of GITHUB_TOKEN or
+GH_TOKEN. The default is the current directory. Nothing of a target is executed, and without a remote target no
+connection is opened.`,
+		Flags:  append(scanFlags(), remoteFlags()...),
 		Action: func(c *cli.Context) error { return p.scan(c) },
 	}
 }
@@ -122,10 +124,19 @@ func load(ctx context.Context, uris []string, s *settings) ([]report.Target, *an
 	if len(uris) == 0 {
 		uris = []string{"."}
 	}
+	defer s.remote.close()
 	var targets []report.Target
 	var catalogs []*analyzers.Catalog
 	for i, uri := range uris {
 		if slices.Contains(uris[:i], uri) {
+			continue
+		}
+		if read, c, ok, err := s.remote.load(ctx, uri); ok {
+			if err != nil {
+				return nil, nil, err
+			}
+			targets = append(targets, read...)
+			catalogs = append(catalogs, c)
 			continue
 		}
 		t, err := origin.Open(uri)
@@ -167,6 +178,7 @@ type settings struct {
 	outputs      []output
 	color        bool
 	jobs         int
+	remote       *elsewhere // nil where only this machine is read
 }
 
 // excluded is the reason for which the configuration leaves a path out.
@@ -236,6 +248,7 @@ func (p *program) settings(c *cli.Context) (*settings, error) {
 	if s.outputs, err = outputs(c.String("format"), c.IsSet("format"), c.StringSlice("output")); err != nil {
 		return nil, err
 	}
+	s.remote = p.remote(c, s)
 	s.color, err = p.color(c.String("color"))
 	return s, err
 }

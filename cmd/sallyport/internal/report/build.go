@@ -30,6 +30,9 @@ type Input struct {
 	Catalog  *analyzers.Catalog
 	Findings []rules.Finding
 	Skipped  []Skipped
+	// Unapproved reports whether the registry does not have a server; nil
+	// without a registry.
+	Unapproved func(*analyzers.Server) bool
 }
 
 // Build makes the report. It depends on nothing but in, and not on the order
@@ -74,6 +77,7 @@ func Build(in Input) *Report {
 	for _, g := range c.Gaps {
 		r.Gaps = append(r.Gaps, Gap{g.Path, g.Kind, g.Reason, g.Blocking})
 	}
+	r.inventory = b.inventory(in)
 	b.report(r)
 	r.sort()
 	r.fill()

@@ -241,7 +241,7 @@ var (
 	words = map[string][]string{
 		"Report.SchemaVersion": {schemaVersion},
 		"Tool.Name":            {"sallyport"},
-		"Target.Kind":          {"", "directory", "file"},
+		"Target.Kind":          {"", "directory", "file", "github", "github-org"},
 		"Document.Exposure":    exposureWords,
 		"Client.Exposure":      exposureWords,
 		"Client.Scope":         {"", string(analyzers.ScopeProject), string(analyzers.ScopeUser), string(analyzers.ScopeManaged)},
@@ -268,14 +268,15 @@ var (
 		"Finding.RuleID":      ruleIDShape,
 		"Skipped.RuleID":      ruleIDShape,
 		"Finding.Fingerprint": regexp.MustCompile(`^[0-9a-f]{64}:[0-9]+$`),
-		"Gap.Kind":            regexp.MustCompile(`^[a-z]{0,20}$`),
+		"Gap.Kind":            regexp.MustCompile(`^[a-z-]{0,20}$`),
 	}
 	digestShape = regexp.MustCompile(`^([a-z0-9]{1,10}:)?[0-9a-f]{0,128}$`)
 	ruleIDShape = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 )
 
 // report masks every string of r, so that no field can be forgotten. Only the
-// frames, which are not exported, are masked where they are made.
+// frames and the inventory, which are not exported, are masked where they are
+// made.
 func (m *masker) report(r *Report) {
 	each(reflect.ValueOf(r).Elem(), "", func(v reflect.Value, name string) {
 		switch {

@@ -11,6 +11,7 @@ import (
 	"io"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/sallyport-mcp/sallyport/rules"
 )
@@ -49,6 +50,8 @@ type Report struct {
 	Gaps          []Gap     `json:"gaps"`
 	SkippedRules  []Skipped `json:"skippedRules"`
 	Stats         Stats     `json:"stats"`
+
+	inventory *inventory // for text; lost when a report is saved
 }
 
 // Tool names the program that wrote the report.
@@ -57,7 +60,8 @@ type Tool struct {
 	Version string `json:"version"`
 }
 
-// Target is one thing that was scanned. Kind is "directory" or "file".
+// Target is one thing that was scanned. Kind is "directory", "file", "github"
+// (a repository, whose digest is the commit) or "github-org".
 type Target struct {
 	URI    string `json:"uri"`
 	Kind   string `json:"kind"`
@@ -281,9 +285,10 @@ type Stats struct {
 
 // fromHere is a path as people at a terminal want it: from the directory in
 // which the scan was started. A report's paths are relative to its target,
-// whose own path is in front of them already when there are several.
+// whose own path is in front of them already when there are several; those of a
+// repository that is not here begin with its name.
 func fromHere(r *Report, name string) string {
-	if len(r.Targets) != 1 || name == "" {
+	if len(r.Targets) != 1 || name == "" || strings.HasPrefix(r.Targets[0].Kind, "github") {
 		return name
 	}
 	base := r.Targets[0].URI

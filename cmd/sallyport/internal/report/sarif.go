@@ -132,7 +132,14 @@ func sarifRun(r *Report, o Options, results []*sarif.Result, cut int) *sarif.Run
 // last slash as the category.
 func sarifCategory(targets []Target) string {
 	var names []string
-	for _, t := range targets {
+	for i, t := range targets {
+		// An organisation stands for its repositories, of which there are more
+		// tomorrow.
+		if t.Kind == "github" && slices.ContainsFunc(targets[:i], func(o Target) bool {
+			return o.Kind == "github-org" && strings.HasPrefix(strings.ToLower(t.URI), strings.ToLower("github:"+strings.TrimPrefix(o.URI, "github-org:")+"/"))
+		}) {
+			continue
+		}
 		names = append(names, visible(relative(t.URI)))
 	}
 	return "sallyport/" + cmp.Or(strings.Join(names, ","), ".") + "/"
