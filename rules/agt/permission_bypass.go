@@ -19,7 +19,7 @@ var PermissionBypass = rules.Rule{
 	Severity:   rules.Medium,
 	Confidence: rules.Firm,
 	CWE:        []int{269, 862},
-	Covers:     []string{"AGT"},
+	Covers:     []string{"AGT", "FLW-014"},
 	Page:       permissionBypassPage,
 	Check:      checkPermissionBypass,
 }
