@@ -92,11 +92,14 @@ func judged(j *Judge, text string) (rules.Severity, []FieldSign) {
 	return j.Definition(Setting{}, []analyzers.Field{{Path: "description", Text: analyzers.Text{Value: analyzers.Untrusted(text), Span: src.Span(0, len(text))}}})
 }
 
-// attacks are the texts that every technique must find.
-func attacks() []string {
+// attacks are the texts that techniques must find: those that conditions
+// describe, and with learned those that the model speaks for, too.
+func attacks(learned bool) []string {
 	var all []string
 	for _, t := range Default().Techniques {
-		all = append(all, t.Fires...)
+		if learned || !t.learned {
+			all = append(all, t.Fires...)
+		}
 	}
 	return all
 }
@@ -104,7 +107,7 @@ func attacks() []string {
 // TestDress: no dress saves an attack.
 func TestDress(t *testing.T) {
 	j := New(Default())
-	for _, text := range attacks() {
+	for _, text := range attacks(true) {
 		for _, d := range dresses {
 			for n := range 3 {
 				dressed := d.wear(text, n)
@@ -116,10 +119,11 @@ func TestDress(t *testing.T) {
 	}
 }
 
-// FuzzDress: nor do two of them together, wherever they are put.
+// FuzzDress: nor do two of them together, wherever they are put, from what
+// conditions describe. A model has no such edge.
 func FuzzDress(f *testing.F) {
 	j := New(Default())
-	all := attacks()
+	all := attacks(false)
 	for i := range dresses {
 		f.Add(uint(i*7), uint(i), uint(0), uint(i))
 	}
@@ -143,7 +147,7 @@ func FuzzDress(f *testing.F) {
 func TestFieldOrder(t *testing.T) {
 	j := New(Default())
 	filler := "Finds the parcels of a customer by number, name or place and returns their last known position."
-	for _, text := range attacks() {
+	for _, text := range attacks(true) {
 		var fields []analyzers.Field
 		for i, s := range []string{filler, text, "Number or name of the customer."} {
 			src := &analyzers.Source{Path: "x", Bytes: []byte(s)}
