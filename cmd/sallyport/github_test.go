@@ -48,8 +48,7 @@ type acme struct {
 func newAcme() *acme {
 	const files = `{"mcpServers": {"files": {"command": "npx", "args": ["-y", "@acme/files@1.0.0"]}}}`
 	a := &acme{Server: githubtest.New()}
-	a.Page = 3
-	a.Token = "test-token-0123456789"
+	a.Set(func() { a.Page, a.Token = 3, "test-token-0123456789" })
 	whole := &githubtest.Repo{Name: "torn", Files: map[string]string{".mcp.json": files}}
 	refused := func(status int, message string) func(http.ResponseWriter, *http.Request) bool {
 		return func(w http.ResponseWriter, r *http.Request) bool {
@@ -76,13 +75,15 @@ func newAcme() *acme {
 		&githubtest.Repo{Name: "locked", Files: whole.Files, Fail: refused(403, "Resource not accessible by personal access token")},
 		&githubtest.Repo{Name: "torn", Files: whole.Files, Archive: whole.Tarball("ruins")[:120]},
 	)
-	a.Before = func(w http.ResponseWriter, r *http.Request) bool {
-		if from := a.limit.Load(); from != nil && strings.Contains(r.URL.Path, "/acme/"+*from) {
-			githubtest.Exhausted(w, time.Now().Add(30*time.Minute))
-			return true
+	a.Set(func() {
+		a.Before = func(w http.ResponseWriter, r *http.Request) bool {
+			if from := a.limit.Load(); from != nil && strings.Contains(r.URL.Path, "/acme/"+*from) {
+				githubtest.Exhausted(w, time.Now().Add(30*time.Minute))
+				return true
+			}
+			return false
 		}
-		return false
-	}
+	})
 	return a
 }
 
@@ -102,18 +103,18 @@ func (a *acme) command(ts *testscript.TestScript, args []string) {
 		want, err := strconv.Atoi(args[2])
 		ts.Check(err)
 		if got := a.Asked(args[1]); got != want {
-			ts.Fatalf("%d requests for %s, want %d: %q", got, args[1], want, a.Requests)
+			ts.Fatalf("%d requests for %s, want %d", got, args[1], want)
 		}
 		a.Forget()
 	case len(args) == 2 && args[0] == "tokens":
-		got := 0
-		for _, h := range a.CDNSaw {
+		got, downloads := 0, a.Downloads()
+		for _, h := range downloads {
 			if h.Get("Authorization") != "" {
 				got++
 			}
 		}
-		if len(a.CDNSaw) == 0 || strconv.Itoa(got) != args[1] {
-			ts.Fatalf("%d of %d requests for archives bore a token", got, len(a.CDNSaw))
+		if len(downloads) == 0 || strconv.Itoa(got) != args[1] {
+			ts.Fatalf("%d of %d requests for archives bore a token", got, len(downloads))
 		}
 	default:
 		ts.Fatalf("usage: github limit [REPO] | asked PART N | tokens N")

@@ -75,6 +75,20 @@ func (s *Server) Add(org string, repos ...*Repo) {
 	s.orgs[org] = append(s.orgs[org], repos...)
 }
 
+// Set changes the fields of a server that another process asks.
+func (s *Server) Set(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+}
+
+// Downloads are the headers with which archives were asked for.
+func (s *Server) Downloads() []http.Header {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.CDNSaw)
+}
+
 // Asked counts the requests whose path holds a text.
 func (s *Server) Asked(part string) (n int) {
 	s.mu.Lock()
@@ -142,9 +156,9 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.Requests = append(s.Requests, r.Method+" "+r.URL.Path)
 	s.left--
-	left := s.left
+	left, before, token := s.left, s.Before, s.Token
 	s.mu.Unlock()
-	if s.Before != nil && s.Before(w, r) {
+	if before != nil && before(w, r) {
 		return
 	}
 	h := w.Header()
@@ -158,7 +172,7 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 		Fail(w, http.StatusMethodNotAllowed, "Method Not Allowed")
 		return
 	}
-	if s.Token != "" && r.Header.Get("Authorization") != "Bearer "+s.Token {
+	if token != "" && r.Header.Get("Authorization") != "Bearer "+token {
 		Fail(w, http.StatusUnauthorized, "Bad credentials")
 		return
 	}
@@ -184,6 +198,7 @@ func (s *Server) api(w http.ResponseWriter, r *http.Request) {
 func (s *Server) list(w http.ResponseWriter, r *http.Request, org string) {
 	s.mu.Lock()
 	all, ok := s.orgs[org]
+	most := s.Page
 	s.mu.Unlock()
 	if !ok {
 		Fail(w, http.StatusNotFound, "Not Found")
@@ -194,8 +209,8 @@ func (s *Server) list(w http.ResponseWriter, r *http.Request, org string) {
 	if n, err := strconv.Atoi(r.URL.Query().Get("per_page")); err == nil {
 		size = min(max(n, 1), 100)
 	}
-	if s.Page > 0 {
-		size = min(size, s.Page)
+	if most > 0 {
+		size = min(size, most)
 	}
 	page := 1
 	if n, err := strconv.Atoi(r.URL.Query().Get("page")); err == nil {
