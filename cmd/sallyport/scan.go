@@ -42,7 +42,7 @@ connection is opened.`,
 
 // scanFlags are the flags of scan and of what begins with a scan.
 func scanFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "format", Usage: "what stdout gets: " + formatNames(), Value: "text"},
 		&cli.StringSliceFlag{Name: "output", Usage: "write `FORMAT=PATH` too; repeatable, PATH - is stdout"},
 		&cli.StringFlag{Name: "fail-on", Usage: "exit 1 from this severity on: critical, high, medium, low or never", Value: "high"},
@@ -53,14 +53,13 @@ func scanFlags() []cli.Flag {
 		&cli.StringFlag{Name: "config", Usage: "settings and suppressions from `FILE` (default: sallyport.yaml in the current directory)"},
 		registryFlag(), asFlag(),
 		&cli.StringSliceFlag{Name: "manifest", Usage: "compare the server with its manifest `FILE`; repeatable (NAME.manifest.json beside the target is found by itself)"},
-		signerFlags[0], signerFlags[1], signerFlags[2], signerFlags[3],
 		&cli.StringFlag{Name: "baseline", Usage: "findings listed in `FILE` do not count"},
 		&cli.StringFlag{Name: "write-baseline", Usage: "write the findings of this scan to `FILE` as a baseline"},
 		&cli.BoolFlag{Name: "offline", Usage: "forbid all network use; a scan of local targets needs none"},
 		&cli.IntFlag{Name: "jobs", Usage: "read `N` files at once (default: one a processor)"},
 		&cli.StringFlag{Name: "color", Usage: "colour the text: auto, always or never", Value: "auto"},
 		&cli.BoolFlag{Name: "timing", Usage: "say in the report how long the scan took"},
-	}
+	}, signerFlags...)
 }
 
 // scan runs the five steps: observe, judge, settle, speak, and then the gate.

@@ -134,6 +134,23 @@ func Harmless() ([]*Result, error) {
 	return all, lines.Err()
 }
 
+// Pages are the project's own rule pages, which describe attacks and show them.
+func Pages() ([]*Result, error) {
+	names, err := filepath.Glob("docs/rules/*.md")
+	if err != nil {
+		return nil, err
+	}
+	var all []*Result
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, &Result{ID: name, Kind: "rule page", Language: "en", Text: string(content)})
+	}
+	return all, nil
+}
+
 func files(pattern string) ([]string, error) {
 	names, err := filepath.Glob(filepath.Join("fixtures/corpus", pattern))
 	if err == nil && len(names) == 0 {

@@ -16,13 +16,14 @@ import (
 )
 
 // floors are what the kept half must come to, in percent.
-type floors struct{ recall, alarms, harmless float64 }
+type floors struct{ recall, alarms, harmless, pages float64 }
 
 func main() {
 	var f floors
 	flag.Float64Var(&f.recall, "recall", 0, "fail below this percentage of malicious items at medium or above")
 	flag.Float64Var(&f.alarms, "alarms", 100, "fail above this percentage of benign items at medium or above")
 	flag.Float64Var(&f.harmless, "harmless", 100, "fail above this percentage of harmless results at high or above")
+	flag.Float64Var(&f.pages, "pages", 100, "fail above this percentage of the project's own rule pages at high or above")
 	verbose := flag.Bool("v", false, "list what of the tune half is judged wrongly")
 	flag.Parse()
 	if err := eval(f, *verbose); err != nil {
@@ -99,7 +100,7 @@ func eval(f floors, verbose bool) error {
 	for _, k := range slices.Sorted(maps.Keys(totals)) {
 		fmt.Printf("%-46s %s\n", k, totals[k])
 	}
-	harmless, err := harmless()
+	harmless, pages, err := harmless()
 	if err != nil {
 		return err
 	}
@@ -108,38 +109,49 @@ func eval(f floors, verbose bool) error {
 		return fmt.Errorf("recall on the test items is %.1f%%, below %.1f%%", recall, f.recall)
 	case alarms > f.alarms:
 		return fmt.Errorf("false alarms on the test items are %.1f%%, above %.1f%%", alarms, f.alarms)
+	case pages > f.pages:
+		return fmt.Errorf("rule pages at high are %.1f%%, above %.1f%%", pages, f.pages)
 	case harmless > f.harmless:
 		return fmt.Errorf("harmless results at high are %.2f%%, above %.2f%%", harmless, f.harmless)
 	}
 	return nil
 }
 
-// harmless judges the harmless results and returns the percentage at high among
-// those of which no template was learned from.
-func harmless() (float64, error) {
-	results, err := corpus.Harmless()
+// harmless judges the harmless results and the project's own rule pages, and
+// returns the percentages at high: among the results of which no template was
+// learned from, and among the pages.
+func harmless() (results, pages float64, err error) {
+	all, err := corpus.Harmless()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	rows := make([]map[string]any, len(results))
-	for i, r := range results {
+	own, err := corpus.Pages()
+	if err != nil {
+		return 0, 0, err
+	}
+	all = append(all, own...)
+	rows := make([]map[string]any, len(all))
+	for i, r := range all {
 		rows[i] = map[string]any{"text": r.Text}
 	}
 	verdicts, err := corpus.Judge(rows)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	high, medium := map[string]count{}, map[string]count{}
-	for i, r := range results {
-		split := "test"
-		if r.Tune() {
-			split = "tune"
+	for i, r := range all {
+		group := "test harmless results"
+		switch {
+		case r.Kind == "rule page":
+			group = "rule pages"
+		case r.Tune():
+			group = "tune harmless results"
 		}
-		high[split] = high[split].with(verdicts[i].Blocks())
-		medium[split] = medium[split].with(verdicts[i].Stops())
+		high[group] = high[group].with(verdicts[i].Blocks())
+		medium[group] = medium[group].with(verdicts[i].Stops())
 	}
-	for _, split := range []string{"test", "tune"} {
-		fmt.Printf("%-46s high %s  medium or above %s\n", split+" harmless results", high[split], medium[split])
+	for _, group := range slices.Sorted(maps.Keys(high)) {
+		fmt.Printf("%-46s high %s  medium or above %s\n", group, high[group], medium[group])
 	}
-	return high["test"].percent(), nil
+	return high["test harmless results"].percent(), high["rule pages"].percent(), nil
 }

@@ -8,16 +8,20 @@
 // of the image. The package reads no file, no environment and no clock.
 package seal
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/sallyport-mcp/sallyport/manifest"
+)
 
 const (
 	// PayloadType is the DSSE payload type of in-toto statements.
 	PayloadType = "application/vnd.in-toto+json"
 	// StatementType is the _type of an in-toto Statement v1.
-	StatementType = "https://in-toto.io/Statement/v1"
+	StatementType = manifest.StatementType
 	// ManifestType is the predicate type of a manifest. It is an identifier;
 	// nothing is fetched from there.
-	ManifestType = "https://sallyport.dev/manifest/v1"
+	ManifestType = manifest.PredicateType
 	// RegistryType is the predicate type of a signed registry document.
 	RegistryType = "https://sallyport.dev/registry/v1"
 	// MediaType is the media type of a bundle.

@@ -23,7 +23,11 @@ var OversizedText = rules.Rule{
 
 func checkOversizedText(pass *rules.Pass) {
 	said.Each(pass.Catalog, func(t said.Text) {
-		if n := len(t.Field.Text.Raw()); n > said.Longest && !t.Data() {
+		if n := len(t.Field.Text.Raw()); n > said.Longest && t.Data() {
+			f := t.Finding(0, min(n, 80), "%s is %d KB long; no rule has read more than the first %d. Read the rest where its author is not trusted.", t.Where(), n>>10, said.Longest>>10)
+			f.Severity = rules.Info // pages and logs are that long
+			pass.Report(f)
+		} else if n > said.Longest {
 			f := t.Finding(0, min(n, 80), "%s is %d KB long: it fills a model's memory, and nobody reads it to the end, nor do the other rules. Shorten it.", t.Where(), n>>10)
 			if t.Doc != nil && t.Doc.Kind == "skill-reference" {
 				f.Severity = rules.Low // it is read on demand

@@ -78,6 +78,10 @@ func (s *stems) run(low string, i int) int {
 	}
 done:
 	word := low[i:end]
+	if under { // that of emphasis is none
+		word = strings.TrimRight(word, "_")
+		under = strings.IndexByte(word, '_') >= 0
+	}
 	switch {
 	case scheme:
 		s.add("<url>")

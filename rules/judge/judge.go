@@ -346,7 +346,7 @@ func clauseEnd(text string, start int) int {
 				return i + 1
 			}
 		case '.', '!', '?', ';':
-			if i+1 == len(text) || text[i+1] == ' ' || text[i+1] == '\n' || text[i+1] == '"' {
+			if i+1 == len(text) || blank(text[i+1]) || text[i+1] == '"' {
 				return i + 1
 			}
 		default:
@@ -408,13 +408,16 @@ func trim(text string, start, end int) (int, int) {
 
 func blank(b byte) bool { return b == ' ' || b == '\t' || b == '\r' || b == '\n' }
 
-// unbroken is a clause with spaces for the line ends that it goes on over.
+// unbroken is a clause with spaces for other white space of one byte: words may
+// stand on two lines or in two columns.
 func unbroken(clause string) string {
-	if strings.IndexByte(clause, '\n') < 0 {
+	if strings.IndexByte(clause, '\n') < 0 && strings.IndexByte(clause, '\t') < 0 {
 		return clause
 	}
-	return strings.ReplaceAll(clause, "\n", " ")
+	return oneSpace.Replace(clause)
 }
+
+var oneSpace = strings.NewReplacer("\n", " ", "\t", " ")
 
 // lower is a text in lower case with every byte in its place, which
 // strings.ToLower does not promise for some letters of other scripts.

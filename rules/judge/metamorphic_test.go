@@ -1,6 +1,8 @@
 package judge
 
 import (
+	"encoding/json"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -160,3 +162,47 @@ func TestFieldOrder(t *testing.T) {
 		}
 	}
 }
+
+// TestDressOfCorpus says how many verdicts of our own corpus survive each
+// dress, and holds the share that does: what a model finds may lie close to the
+// limit of medium.
+func TestDressOfCorpus(t *testing.T) {
+	content, err := os.ReadFile("../../fixtures/corpus/tools.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	j := New(Default())
+	var found []string
+	for line := range strings.Lines(string(content)) {
+		var it struct {
+			Label string
+			Tool  struct{ Description string }
+		}
+		if err := json.Unmarshal([]byte(line), &it); err != nil {
+			t.Fatal(err)
+		}
+		if level, _ := judged(j, it.Tool.Description); it.Label == "malicious" && level >= rules.Medium {
+			found = append(found, it.Tool.Description)
+		}
+	}
+	if len(found) < 150 {
+		t.Fatalf("only %d items are found", len(found))
+	}
+	all, survived := 0, 0
+	for _, d := range dresses {
+		n := 0
+		for i, text := range found {
+			if level, _ := judged(j, d.wear(text, i%3)); level >= rules.Medium {
+				n++
+			}
+		}
+		t.Logf("%-16s %3d of %3d", d.name, n, len(found))
+		all, survived = all+len(found), survived+n
+	}
+	t.Logf("%-16s %.1f %%", "all", 100*float64(survived)/float64(all))
+	if 100*survived < leastSurvival*all {
+		t.Errorf("%d of %d verdicts survive, below %d %%", survived, all, leastSurvival)
+	}
+}
+
+const leastSurvival = 94
