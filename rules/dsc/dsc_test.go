@@ -83,7 +83,7 @@ func TestDocuments(t *testing.T) {
 		{"agent-rules", "<!-- a\u202eb -->", rules.High, 0},
 		{"skill", long, 0, rules.Medium},
 		{"skill-reference", long, 0, rules.Low},
-		{"result", long, 0, 0},
+		{"result", long, 0, rules.Info},
 		{"result", strings.Repeat("a\u200b", 9), rules.Medium, 0},
 		{"log", "\x1b[31m", rules.Low, 0},
 		{"result", "\U000e0068\U000e0069", rules.High, 0},
