@@ -8,9 +8,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -63,6 +65,7 @@ func Phrases() ([]Phrase, error) {
 // Item is a whole definition or text with a label.
 type Item struct {
 	ID, Label, Technique, Kind, Split string
+	Language, Disguise                string
 	Text                              string
 	Tool                              map[string]any // instead of Text
 }
@@ -70,7 +73,32 @@ type Item struct {
 // Malicious reports the item's label.
 func (it *Item) Malicious() bool { return it.Label == "malicious" }
 
-// Items reads *.jsonl.
+// Row is the item as `sallyport judge` reads it.
+func (it *Item) Row() map[string]any {
+	if it.Tool != nil {
+		return maps.Clone(it.Tool)
+	}
+	return map[string]any{"text": it.Text}
+}
+
+// dresses are the disguises that are a form of writing, not a pretext, and the
+// techniques of honest items that have such a form for a reason.
+var dresses = strings.Fields(`base64 bidi control-chars fake-markup hex homoglyph html-comment
+	json-in-text leetspeak markdown percent-encoding reversed rot13 spacing split-fields tag-chars
+	variation-selectors zero-width encoded-payload tokenizer`)
+
+// Dressed reports whether what decides the label stands elsewhere than in plain
+// prose: in markup, an encoding, invisible characters, halves or the schema.
+func (it *Item) Dressed() bool {
+	return slices.Contains(dresses, it.Disguise) || slices.Contains(dresses, it.Technique) ||
+		strings.HasPrefix(it.Technique, "schema-")
+}
+
+// freshFile holds the items of split fresh and no others.
+const freshFile = "fresh.jsonl"
+
+// Items reads *.jsonl without the fresh items. One of them in another file is
+// an error, so nothing that calls Items can come to learn from them.
 func Items() ([]*Item, error) {
 	names, err := files("*.jsonl")
 	if err != nil {
@@ -78,17 +106,54 @@ func Items() ([]*Item, error) {
 	}
 	var all []*Item
 	for _, name := range names {
-		content, err := os.ReadFile(name)
+		if filepath.Base(name) == freshFile {
+			continue
+		}
+		items, err := read(name)
 		if err != nil {
 			return nil, err
 		}
-		for line := range bytes.Lines(content) {
-			it := &Item{}
-			if err := json.Unmarshal(line, it); err != nil {
-				return nil, fmt.Errorf("%s: %w", name, err)
+		for _, it := range items {
+			if it.Split == "fresh" {
+				return nil, fmt.Errorf("%s: %s is of split fresh, which nothing is learned from or tuned on; it belongs into %s", name, it.ID, freshFile)
 			}
-			all = append(all, it)
 		}
+		all = append(all, items...)
+	}
+	return all, nil
+}
+
+// Fresh reads the items that measure the judge and do nothing else.
+func Fresh() ([]*Item, error) {
+	names, err := files(freshFile)
+	if err != nil {
+		return nil, err
+	}
+	items, err := read(names[0])
+	if err != nil {
+		return nil, err
+	}
+	for _, it := range items {
+		if it.Split != "fresh" {
+			return nil, fmt.Errorf("%s: %s is of split %s, want fresh", names[0], it.ID, it.Split)
+		}
+	}
+	return items, nil
+}
+
+// read reads one file of items.
+func read(name string) ([]*Item, error) {
+	content, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Item
+	for line := range bytes.Lines(content) {
+		it := &Item{}
+		if err := json.Unmarshal(line, it); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		all = append(all, it)
 	}
 	return all, nil
 }

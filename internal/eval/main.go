@@ -2,6 +2,9 @@
 // per technique, false alarms per kind, precision and recall per rule, and what
 // the harmless results come to; for what the judge was tuned on, and for what
 // was kept back. It fails when a figure of the kept half falls below its floor.
+//
+// With -fresh it judges the fresh items instead and prints totals alone: never
+// an item, a technique or a rule, from which one could learn what to change.
 package main
 
 import (
@@ -25,8 +28,13 @@ func main() {
 	flag.Float64Var(&f.harmless, "harmless", 100, "fail above this percentage of harmless results at high or above")
 	flag.Float64Var(&f.pages, "pages", 100, "fail above this percentage of the project's own rule pages at high or above")
 	verbose := flag.Bool("v", false, "list what of the tune half is judged wrongly")
+	onlyFresh := flag.Bool("fresh", false, "print recall and false alarms of the fresh items alone, without a floor")
 	flag.Parse()
-	if err := eval(f, *verbose); err != nil {
+	run := func() error { return eval(f, *verbose) }
+	if *onlyFresh {
+		run = fresh
+	}
+	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "eval:", err)
 		os.Exit(1)
 	}
@@ -54,10 +62,7 @@ func eval(f floors, verbose bool) error {
 	}
 	rows := make([]map[string]any, len(items))
 	for i, it := range items {
-		rows[i] = map[string]any{"text": it.Text}
-		if it.Tool != nil {
-			rows[i] = maps.Clone(it.Tool)
-		}
+		rows[i] = it.Row()
 	}
 	verdicts, err := corpus.Judge(rows)
 	if err != nil {
