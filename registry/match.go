@@ -125,21 +125,29 @@ func unclear(l *analyzers.Launch) string {
 	return ""
 }
 
-// steering are variables that change what a command line starts.
+// steering are variables that change what a command line starts: true for those
+// that bring code in, false for those that say where something comes from.
 var steering = map[string]bool{
-	"LD_PRELOAD": true, "LD_AUDIT": true, "LD_LIBRARY_PATH": true, "PATH": true, "BASH_ENV": true, "ENV": true, "SHELLOPTS": true,
-	"NODE_OPTIONS": true, "NODE_PATH": true, "BUN_OPTIONS": true, "DENO_DIR": true,
+	"LD_PRELOAD": true, "LD_AUDIT": true, "LD_LIBRARY_PATH": true, "BASH_ENV": true, "ENV": true, "SHELLOPTS": true,
+	"NODE_OPTIONS": true, "NODE_PATH": true, "BUN_OPTIONS": true,
 	"PYTHONPATH": true, "PYTHONHOME": true, "PYTHONSTARTUP": true, "PYTHONBREAKPOINT": true,
 	"PERL5OPT": true, "PERL5LIB": true, "RUBYOPT": true, "RUBYLIB": true, "CLASSPATH": true, "JAVA_TOOL_OPTIONS": true, "_JAVA_OPTIONS": true,
-	"DOTNET_STARTUP_HOOKS": true, "GOFLAGS": true, "GOPROXY": true, "GONOSUMDB": true, "GOSUMDB": true,
-	"GIT_SSH_COMMAND": true, "GIT_PROXY_COMMAND": true,
+	"DOTNET_STARTUP_HOOKS": true, "GIT_SSH_COMMAND": true, "GIT_PROXY_COMMAND": true,
+	"PATH": false, "DENO_DIR": false, "GOFLAGS": false, "GOPROXY": false, "GONOSUMDB": false, "GOSUMDB": false,
+}
+
+// Injects reports whether a variable of that name brings code into whatever is
+// started.
+func Injects(name string) bool {
+	upper := strings.ToUpper(name)
+	return steering[upper] || strings.HasPrefix(upper, "DYLD_")
 }
 
 var steeringPrefixes = []string{"DYLD_", "NPM_CONFIG_", "UV_", "PIP_", "BUN_CONFIG_", "DOCKER_", "YARN_", "PNPM_"}
 
 func steers(name string) bool {
 	upper := strings.ToUpper(name)
-	if steering[upper] {
+	if _, ok := steering[upper]; ok {
 		return true
 	}
 	for _, p := range steeringPrefixes {
