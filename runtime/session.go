@@ -157,6 +157,13 @@ func (s *Session) Stopped() *Refusal {
 	return s.stopped
 }
 
+// Waiting reports whether calls are held back until a list is verified.
+func (s *Session) Waiting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.calls) > 0
+}
+
 // Surface is what the server has shown so far, definitions as it wrote them: in
 // observe mode a proposal is made of it. It is false when nothing was listed.
 func (s *Session) Surface() (instructions string, parts map[string][][]byte, ok bool) {

@@ -12,9 +12,11 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sallyport-mcp/sallyport/internal/mcptest"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"sallyport": main}) }
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"sallyport": main, "mcpserver": mcptest.Main}) }
 
 // TestScripts runs the scripts of testdata. They read like the manual: each
 // says what a person types and sees.

@@ -72,6 +72,7 @@ type pump struct {
 	process        *process
 
 	gate   chan struct{} // closed when the server may answer
+	turn   sync.Mutex    // held while a frame of the server is judged and sent
 	locked sync.Mutex
 	refuse *runtime.Refusal
 }
@@ -121,6 +122,7 @@ func (p *pump) serve(ctx context.Context) error {
 			return ErrRefused
 		}
 	case <-gone:
+		p.drain()
 		p.server.close() // the server is to end by itself, and may still answer
 	case <-ctx.Done():
 		p.server.close()
@@ -173,16 +175,30 @@ func (p *pump) fromServer() {
 	for {
 		f, err := frames.Next()
 		<-p.gate
-		now := time.Now()
-		switch {
-		case err == nil:
-			p.Session.FromServer(f.Bytes, &v, now)
-		case unframed(err):
-			p.Session.Unframed(audit.ServerToClient, err, &v, now)
-		default:
+		if err != nil && !unframed(err) {
 			return
 		}
+		p.turn.Lock()
+		now := time.Now()
+		if err == nil {
+			p.Session.FromServer(f.Bytes, &v, now)
+		} else {
+			p.Session.Unframed(audit.ServerToClient, err, &v, now)
+		}
 		p.send(&v, f.Bytes, f.Line, p.client)
+		p.turn.Unlock()
+	}
+}
+
+// drain waits until the server has got every call that was held back.
+func (p *pump) drain() {
+	for end := time.Now().Add(p.Grace); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		p.turn.Lock()
+		waiting := p.Session.Waiting()
+		p.turn.Unlock()
+		if !waiting {
+			return
+		}
 	}
 }
 
