@@ -4,7 +4,7 @@ GO ?= go
 FUZZTIME ?= 50000x
 BIN := bin/sallyport
 
-.PHONY: all build demo test test-sigstore race lint fuzz bench eval train docs check-docs rule clean self-scan
+.PHONY: all build demo test test-sigstore race lint fuzz bench bench-shim eval train docs check-docs rule clean self-scan
 
 all: build test lint ## build, test, lint
 
@@ -46,6 +46,9 @@ fuzz: ## every fuzz target for FUZZTIME (a count: a time limit ends some runs wi
 bench: ## CPU and memory of a scan against reading the same tree; all rules on one text
 	$(GO) run ./internal/bench
 	$(GO) test -run '^$$' -bench . ./rules/catalog
+
+bench-shim: ## what the shim adds to a server, against a raw byte pump in the same run
+	$(GO) run ./internal/benchshim
 
 eval: ## judge our own corpus; the floors are where the judge stands, raise them with it
 	$(GO) run ./internal/train -check

@@ -150,7 +150,7 @@ func (l *linter) at(ref string) any {
 		if !ok {
 			return nil
 		}
-		v = m[strings.NewReplacer("~1", "/", "~0", "~").Replace(part)]
+		v = m[references.Replace(part)]
 	}
 	return v
 }
@@ -276,8 +276,19 @@ func numbers(v any) error {
 // fold is a name as encoding/json compares it: letters of either case, the long
 // s and the Kelvin sign are alike.
 func fold(name string) string {
-	return strings.NewReplacer("ſ", "s", "K", "k").Replace(strings.ToLower(name))
+	for i := range len(name) {
+		if name[i] >= utf8.RuneSelf {
+			return kin.Replace(strings.ToLower(name))
+		}
+	}
+	return strings.ToLower(name)
 }
+
+// kin are the letters that fold into ASCII.
+var kin = strings.NewReplacer("ſ", "s", "K", "k")
+
+// references undoes the escapes of a JSON Pointer.
+var references = strings.NewReplacer("~1", "/", "~0", "~")
 
 // shorten cuts text for a message.
 func shorten(s string) string {

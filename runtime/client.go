@@ -308,7 +308,7 @@ func (s *Session) leaks(m *jsonrpc.Message, at jsonrpc.Range, path string) *Refu
 		}
 		if kind != "" {
 			return &Refusal{
-				Rule: RuleSecret, Reason: fmt.Sprintf("%s holds a credential (%s)", analyzers.Untrusted(shorten(path+pointerPath(leaf.Pointer))), kind),
+				Rule: RuleSecret, Reason: fmt.Sprintf("%s holds a credential (%s)", analyzers.Untrusted(shorten(pointerPath(path, leaf.Pointer))), kind),
 				Next: "give the server its credentials in its environment, or allow it with --allow-secrets",
 			}
 		}

@@ -28,8 +28,9 @@ type Config struct {
 	// Fault is why the server must not be used although the registry approves
 	// it: its manifest cannot be read, another file would be executed.
 	Fault *Refusal
-	// Rules judge what a server says; catalog.All with the user's own.
-	Rules []*rules.Rule
+	// Rules returns what judges: catalog.All with the user's own. It is called
+	// when something is first judged.
+	Rules func() []*rules.Rule
 	// Secrets says what happens to a credential in what goes to the server:
 	// refused unless it is Allowed.
 	SecretsAllowed bool
@@ -56,8 +57,15 @@ func NewGuard(c Config) *Guard {
 	if c.Manifest != nil {
 		g.pins = newPins(c.Manifest)
 	}
-	g.judge = &judge{all: c.Rules, manifest: c.Manifest}
+	g.judge = &judge{rules: c.Rules, manifest: c.Manifest}
 	return g
+}
+
+// Warm prepares what judges, which takes some milliseconds, so that the first
+// text does not wait for it.
+func (g *Guard) Warm() {
+	text := analyzers.Text{Value: "Returns what was asked for, as text."}
+	g.judge.texts("result", "", []analyzers.Field{{Path: "text", Text: text}})
 }
 
 // Pinned reports whether the server's surface is held against a manifest.

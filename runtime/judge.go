@@ -1,8 +1,8 @@
 package runtime
 
 import (
+	"bytes"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -16,10 +16,11 @@ import (
 // judge applies the rules of a scan to live traffic, so that a finding has the
 // id that it would have in CI.
 type judge struct {
-	all      []*rules.Rule
+	rules    func() []*rules.Rule
 	manifest *manifest.Manifest
 
 	once      sync.Once
+	all       []*rules.Rule
 	ofText    []*rules.Rule // those that read what a server passes on
 	statement *analyzers.Source
 }
@@ -29,6 +30,7 @@ var textFamilies = []string{"dsc", "uni", "shd", "flw", "sch"}
 
 func (j *judge) prepare() {
 	j.once.Do(func() {
+		j.all = j.rules()
 		for _, r := range j.all {
 			if slices.Contains(textFamilies, r.Family()) {
 				j.ofText = append(j.ofText, r)
@@ -62,7 +64,7 @@ func fields(path string, b []byte, at jsonrpc.Range, budget int) ([]analyzers.Fi
 		if budget -= len(raw); budget < 0 {
 			return out, false
 		}
-		f := analyzers.Field{Path: path + pointerPath(leaf.Pointer), Key: leaf.Key, Text: leaf.Text}
+		f := analyzers.Field{Path: pointerPath(path, leaf.Pointer), Key: leaf.Key, Text: leaf.Text}
 		if len(raw) <= piece {
 			out = append(out, f)
 			continue
@@ -87,24 +89,37 @@ var ordinary = map[string]bool{
 	"progressToken": true, "level": true, "logger": true, "code": true, "completion": true, "values": true, "hasMore": true,
 }
 
-// pointerPath spells a JSON Pointer as the paths of fields are.
-func pointerPath(pointer []byte) string {
-	var b strings.Builder
-	for token := range strings.SplitSeq(string(pointer), "/") {
+// pointerPath spells a JSON Pointer as the paths of fields are, behind head.
+func pointerPath(head string, pointer []byte) string {
+	b := append(make([]byte, 0, len(head)+len(pointer)+8), head...)
+	for len(pointer) > 0 {
+		token := pointer[1:] // behind the slash
+		if i := bytes.IndexByte(token, '/'); i >= 0 {
+			token = token[:i]
+		}
+		pointer = pointer[1+len(token):]
 		switch {
-		case token == "":
-		case strings.Trim(token, "0123456789") == "":
-			b.WriteString("[" + token + "]")
+		case len(token) == 0:
+		case len(bytes.Trim(token, "0123456789")) == 0:
+			b = append(append(append(b, '['), token...), ']')
 		default:
-			b.WriteString("." + strings.NewReplacer("~1", "/", "~0", "~").Replace(token))
+			b = append(b, '.')
+			for i := 0; i < len(token); i++ {
+				if token[i] == '~' && i+1 < len(token) {
+					i++
+					b = append(b, "~/"[token[i]&1])
+					continue
+				}
+				b = append(b, token[i])
+			}
 		}
 	}
-	return b.String()
+	return string(b)
 }
 
 // texts judges what a server passes on: kind is a Document's.
 func (j *judge) texts(kind, called string, fields []analyzers.Field) []rules.Finding {
-	if len(fields) == 0 {
+	if !slices.ContainsFunc(fields, worthJudging) {
 		return nil
 	}
 	j.prepare()
@@ -113,9 +128,28 @@ func (j *judge) texts(kind, called string, fields []analyzers.Field) []rules.Fin
 	}}}, j.ofText)
 }
 
+// shortest is the length of the shortest text that can order anything.
+const shortest = 12
+
+// worthJudging reports whether the rules can find anything in a text: a short
+// one of plain characters says nothing.
+func worthJudging(f analyzers.Field) bool {
+	raw := f.Text.Raw()
+	if len(raw) >= shortest {
+		return true
+	}
+	for i := range len(raw) {
+		if raw[i] < ' ' || raw[i] > '~' {
+			return true
+		}
+	}
+	return false
+}
+
 // surface judges definitions by themselves: those of a server that has no
 // manifest.
 func (j *judge) surface(server string, s analyzers.Surface) []rules.Finding {
+	j.prepare()
 	return rules.Check(&analyzers.Catalog{Servers: []*analyzers.Server{live(server, s)}}, j.all)
 }
 

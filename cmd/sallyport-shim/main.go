@@ -7,12 +7,14 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/sallyport-mcp/sallyport/internal/shim"
 )
 
 func main() {
+	debug.SetGCPercent(50) // one runs beside every server
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	args := os.Args[1:]
 	if len(args) > 0 && args[0] == "run" {

@@ -16,7 +16,9 @@ import (
 	"github.com/sallyport-mcp/sallyport/internal/mcptest"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"sallyport": main, "mcpserver": mcptest.Main}) }
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sallyport": main, "mcpserver": mcptest.Main})
+}
 
 // TestScripts runs the scripts of testdata. They read like the manual: each
 // says what a person types and sees.

@@ -112,7 +112,7 @@ func (a *approved) load(now time.Time) (*runtime.Guard, error) {
 	id := registry.Command(a.argv)
 	id.Name = a.name
 	c := runtime.Config{
-		Policy: set, Identity: id, Who: who, User: account(), Mode: a.mode, Rules: catalog.All(), SecretsAllowed: a.allowSecrets,
+		Policy: set, Identity: id, Who: who, User: account(), Mode: a.mode, Rules: catalog.All, SecretsAllowed: a.allowSecrets,
 		Limits: runtime.Limits{MinVersion: a.minProtocol},
 	}
 	entry := set.Server(id).Decide(&policy.Request{Who: who, User: c.User, Action: policy.Connect, Today: now.UTC().Format(time.DateOnly)}).Entry
@@ -304,7 +304,7 @@ func (a *approved) closed(err error) *runtime.Guard {
 	empty, _ := registry.Compile(&registry.Document{}, time.Now().UTC().Format(time.DateOnly))
 	set, _, _ := policy.Compile(empty)
 	return runtime.NewGuard(runtime.Config{
-		Policy: set, Identity: registry.Command(a.argv), Mode: a.mode, Rules: catalog.All(),
+		Policy: set, Identity: registry.Command(a.argv), Mode: a.mode, Rules: catalog.All,
 		Fault: &runtime.Refusal{Rule: "shim/registry", Reason: "the registry cannot be read: " + err.Error(), Next: "mend it: sallyport registry check"},
 	})
 }

@@ -93,6 +93,7 @@ func (o *options) run(ctx context.Context, w World) int {
 		return fail(w, err)
 	}
 	defer done()
+	go guard.Warm()
 	guards := make(chan *runtime.Guard)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
