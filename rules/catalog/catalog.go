@@ -102,6 +102,7 @@ var written = []*rules.Rule{
 	&flw.PrivateDataExit,
 	&flw.SeveralToxicFlows,
 	&flw.UntrustedToAction,
+	&flw.VulnerableServerReach,
 	&img.AddedCapability,
 	&img.ContainerAsRoot,
 	&img.DockerSocketMount,
