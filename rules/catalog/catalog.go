@@ -97,6 +97,7 @@ var written = []*rules.Rule{
 	&trn.RequestCollector,
 	&trn.WildcardBind,
 	&trn.WildcardOrigin,
+	&flw.CarriedResult,
 	&flw.LethalTrifecta,
 	&flw.PaymentTool,
 	&flw.PrivateDataExit,
