@@ -35,11 +35,11 @@ func checkCarriedResult(pass *rules.Pass) {
 
 // The ends of a hand-over: what a step brings, and what a later one does with it.
 var (
-	secretly = reads("secrets", capability.Secret)
-	sends    = role{"sends it out", capability.ReachesOut, nil}
-	keeps    = role{"writes it to where agents and shells obey it", capability.Writes, nil}
+	opened = reads("secrets", capability.Secret)
+	sends  = role{"sends it out", capability.ReachesOut, nil}
+	keeps  = role{"writes it to where agents and shells obey it", capability.Writes, nil}
 
-	sources = []role{stranger, secretly, private}
+	sources = []role{stranger, opened, private}
 	sinks   = []role{
 		{"runs it", capability.Executes, nil}, {"moves money by it", capability.Pays, nil},
 		{"changes rights by it", capability.ChangesRights, nil}, sends,
@@ -61,9 +61,9 @@ func (s *step) brings() (role, bool) {
 	switch {
 	case s.tool != nil:
 		return s.tool.plays(sources)
-	case s.verb == bring && s.secret:
-		return secretly, true
-	case s.verb == bring && (s.url || s.outside), s.verb == probe && s.url, s.verb == load:
+	case s.verb == bring && s.is&secretly != 0:
+		return opened, true
+	case s.verb == bring && (s.url || s.is&outside != 0), s.verb == probe && s.url, s.verb == load:
 		return stranger, true
 	}
 	return role{}, false
@@ -71,7 +71,7 @@ func (s *step) brings() (role, bool) {
 
 // acts is what the step does with what came before, if it takes any of it.
 func (s *step) acts() (role, bool) {
-	if s.takes == apart && len(s.paths) == 0 {
+	if s.is&(firmly|loosely) == 0 && len(s.paths) == 0 {
 		return role{}, false
 	}
 	switch {
@@ -79,9 +79,9 @@ func (s *step) acts() (role, bool) {
 		return s.tool.plays(sinks)
 	case s.verb == execute:
 		return sinks[0], true
-	case s.verb == transmit && (s.url || s.address):
+	case s.verb == transmit && (s.url || s.is&address != 0):
 		return sends, true
-	case s.verb == store && s.lasting:
+	case s.verb == store && s.is&lasting != 0:
 		return keeps, true
 	}
 	return role{}, false
@@ -90,9 +90,9 @@ func (s *step) acts() (role, bool) {
 // severity is that of a hand-over, zero where it is none.
 func severity(from, to role, act *step) rules.Severity {
 	switch {
-	case to.label == sends.label && from.does == secretly.does && (act.url || act.address):
+	case to.label == sends.label && from.does == opened.does && (act.url || act.is&address != 0):
 		return rules.High
-	case to.label == sends.label && from.does == secretly.does:
+	case to.label == sends.label && from.does == opened.does:
 		return rules.Medium
 	case to.label == sends.label && from.label == private.label:
 		return rules.Low
@@ -134,7 +134,7 @@ func (c *chain) taken(s *step) []source {
 		}
 	}
 	for _, from := range c.last {
-		if back := c.n - from.at; s.takes == firm && back <= reachBack || s.takes == loose && back == 1 {
+		if back := c.n - from.at; s.is&firmly != 0 && back <= reachBack || s.is&loosely != 0 && back == 1 {
 			out = append(out, from)
 		}
 	}
@@ -209,8 +209,9 @@ func lessened(s rules.Severity, asked bool) rules.Severity {
 }
 
 // checkDefinitions looks at what the definitions of an agent's servers say of
-// its tools.
+// its tools. A saved answer that is part of several agents is read once.
 func checkDefinitions(pass *rules.Pass) {
+	read := map[*analyzers.Server]bool{}
 	for _, a := range agents(pass) {
 		tools := map[string]*named{}
 		owners := map[*analyzers.Item]*named{}
@@ -223,6 +224,10 @@ func checkDefinitions(pass *rules.Pass) {
 		}
 		find := func(name string) *named { return tools[name] }
 		for _, s := range a.shown {
+			if read[s] {
+				continue
+			}
+			read[s] = true
 			reported := map[string]bool{}
 			s.Surface.Fields(func(item *analyzers.Item, f analyzers.Field) {
 				if f.Key || item != nil && f.Path == "name" {
@@ -250,22 +255,23 @@ func checkDefinitions(pass *rules.Pass) {
 					pass.Report(found)
 				}
 				c := newChain(report)
-				read := steps(f.Text, find)
+				all := steps(f.Text, find)
 				if own == nil {
-					for i := range read {
-						c.next(&read[i])
+					for i := range all {
+						c.next(&all[i])
 					}
 					return
 				}
-				self := &step{text: f.Text, clause: -1, tool: own, takes: firm}
+				self := &step{text: f.Text, clause: -1, tool: own, is: firmly}
 				if r, ok := own.plays(sources); ok {
 					c.add(source{self, r, 0})
 				}
 				to, does := own.plays(sinks)
-				for i := range read {
-					c.next(&read[i])
-					if from, ok := read[i].brings(); ok && does && read[i].takes == firm && read[i].tool != nil {
-						report(source{&read[i], from, i}, &step{text: f.Text, start: read[i].start, end: read[i].end, tool: own}, to, read[i].asked)
+				for i := range all {
+					one := &all[i]
+					c.next(one)
+					if from, ok := one.brings(); ok && does && one.is&firmly != 0 && one.tool != nil {
+						report(source{one, from, i}, &step{text: f.Text, start: one.start, end: one.end, tool: own}, to, one.asked)
 					}
 				}
 			})

@@ -17,14 +17,10 @@ type step struct {
 	clause     int
 	verb       action
 	tool       *named // the tool that is named, nil for none
-	takes      taking // how it speaks of what came before
+	is         traits
 	url        bool
-	address    bool // somebody's, or a word for one
-	outside    bool // names text that strangers write
-	secret     bool // names a credential
-	lasting    bool // names a file that agents or shells obey
-	asked      bool // it, or its clause, has the user asked
-	paths      []string
+	asked      bool     // it, or its clause, has the user asked
+	paths      []string // files and variables
 }
 
 // action is what the verb of a step does.
@@ -40,15 +36,6 @@ const (
 	store
 	hand  // to a tool
 	other // anything else: what follows belongs to it
-)
-
-// taking is how a step speaks of what an earlier one has brought.
-type taking int
-
-const (
-	apart taking = iota
-	loose        // "it", "the script": the step right before
-	firm         // "the output", "what was collected"
 )
 
 // named is a tool that a text can name.
@@ -73,46 +60,68 @@ var hostTools = func() map[string]*named {
 	return all
 }()
 
-// words of steps, in lower case; verbs also with an s.
-var (
-	verbs = func() map[string]action {
-		all := map[string]action{}
-		for a, words := range map[action]string{
-			load:     "download poll",
-			probe:    "check connect query",
-			bring:    "fetch retrieve get open visit browse read load pull scrape search collect gather copy grab curl wget cat",
-			execute:  "run execute eval evaluate bash sh zsh python python3 node pipe follow obey",
-			transmit: "send post upload forward submit transmit publish share email mail push deliver attach",
-			store:    "save write store append add put record insert remember",
-			other:    "show display print tell list explain summarise summarize parse compare create make build verify ask note describe review test look find see",
-			hand:     "use call pass feed hand give invoke provide supply paste enter",
-		} {
-			for w := range strings.FieldsSeq(words) {
-				all[w], all[w+"s"] = a, a
-			}
-		}
-		for _, w := range []string{"fetches", "searches", "pushes", "passes", "attaches", "publishes"} {
-			all[w] = all[strings.TrimSuffix(w, "es")]
-		}
-		return all
-	}()
-	before    = wordSet("and then to must should please always also will first next finally now or you afterwards shall")
-	negations = wordSet("not never don't dont no without avoid cannot nor instead refuse")
-	outsiders = wordSet("url urls page pages webpage website web issue issues ticket tickets email emails mail mails inbox feed internet")
-	secrets   = wordSet("credential credentials secret secrets password passwords token tokens passphrase apikey keychain")
-	addresses = wordSet("endpoint webhook server channel address gist collector drop recipient")
-	firmly    = wordSet("output outputs result results response responses answer answers reply returned returns fetched downloaded collected gathered retrieved obtained")
-	loosely   = wordSet("it them its what contents content text body script scripts command commands code instructions data payload directive directives patch patches handler")
-	asking    = wordSet("confirm confirms confirmed confirmation approval approve approves approved ask asks review reviews reviewed consent permission")
+// meaning is what a word says about a step.
+type meaning struct {
+	verb action
+	is   traits
+}
+
+// traits is what the words of a step say, a bit each.
+type traits uint16
+
+const (
+	leads    traits = 1 << iota // an order can follow
+	negates                     // what follows is forbidden
+	asks                        // the user has a say
+	outside                     // text that strangers write
+	secretly                    // a credential
+	address                     // where something can be sent
+	lasting                     // agents obey it
+	firmly                      // what an earlier step has brought: "the output"
+	loosely                     // what the step right before has: "it", "the script"
 )
 
-func wordSet(words string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(words) {
-		m[w] = true
+// vocabulary is the words that steps are known by, in lower case; verbs also
+// with an s.
+var vocabulary = func() map[string]meaning {
+	all := map[string]meaning{}
+	for a, words := range map[action]string{
+		load:     "download poll",
+		probe:    "check connect query",
+		bring:    "fetch retrieve get open visit browse read load pull scrape search collect gather copy grab curl wget cat",
+		execute:  "run execute eval evaluate bash sh zsh python python3 node pipe follow obey",
+		transmit: "send post upload forward submit transmit publish share email mail push deliver attach",
+		store:    "save write store append add put record insert remember",
+		hand:     "use call pass feed hand give invoke provide supply paste enter",
+		other:    "show display print tell list explain summarise summarize parse compare create make build verify ask note describe review test look find see",
+	} {
+		for w := range strings.FieldsSeq(words) {
+			s := w + "s"
+			if strings.HasSuffix(w, "sh") || strings.HasSuffix(w, "ch") || strings.HasSuffix(w, "ss") {
+				s = w + "es"
+			}
+			all[w], all[s] = meaning{verb: a}, meaning{verb: a}
+		}
 	}
-	return m
-}
+	for is, words := range map[traits]string{
+		leads:    "and then to must should please always also will first next finally now or you afterwards shall",
+		negates:  "not never don't dont no without avoid cannot nor instead refuse",
+		asks:     "confirm confirms confirmed confirmation approval approve approves approved ask asks review reviews reviewed consent permission",
+		outside:  "url urls page pages webpage website web issue issues ticket tickets email emails mail mails inbox feed internet",
+		secretly: "credential credentials secret secrets password passwords token tokens passphrase apikey keychain",
+		address:  "endpoint webhook server channel address gist collector drop recipient",
+		lasting:  "memory",
+		firmly:   "output outputs result results response responses answer answers reply returned returns fetched downloaded collected gathered retrieved obtained",
+		loosely:  "it them its what contents content text body script scripts command commands code instructions data payload directive directives patch patches handler",
+	} {
+		for w := range strings.FieldsSeq(words) {
+			m := all[w]
+			m.is |= is
+			all[w] = m
+		}
+	}
+	return all
+}()
 
 // mostSteps bounds the steps of one text.
 const mostSteps = 2048
@@ -207,17 +216,21 @@ func (r *reader) word(raw string, start, end int) {
 	if listMark(word) {
 		return
 	}
-	r.asked = r.asked || asking[low]
-	if a := verbs[low]; a != none && (r.first || quoted && !telling(word)) {
-		r.begin(step{verb: a}, start, end)
+	m := vocabulary[low]
+	r.asked = r.asked || m.is&asks != 0
+	if m.verb != none && (r.first || quoted && !telling(word)) {
+		r.begin(step{verb: m.verb}, start, end)
 		r.first = false
 		return
 	}
-	r.first = before[low]
-	r.negated = r.negated || negations[low] || strings.HasSuffix(low, "n't")
+	r.first = m.is&leads != 0
+	r.negated = r.negated || m.is&negates != 0 || strings.HasSuffix(low, "n't")
+	if r.negated {
+		return
+	}
 	s := r.current()
 	if s == nil {
-		if !pathLike(word) || r.negated {
+		if !pathLike(word) {
 			return
 		}
 		r.begin(step{}, start, end) // "see references/more.md"
@@ -226,26 +239,19 @@ func (r *reader) word(raw string, start, end int) {
 		}
 	}
 	s.end = end
-	switch {
+	switch s.is |= m.is; {
+	case m.is != 0:
 	case strings.Contains(word, "://"):
 		s.url = true
 	case strings.Contains(word, "@") && strings.Contains(word, ".") && word[0] != '@':
-		s.address = true
+		s.is |= address
 	case pathLike(word):
-		p := strings.TrimPrefix(strings.TrimLeft(word, "@<>"), "./")
-		s.paths = append(s.paths, p)
-		s.secret = s.secret || secretPath(low)
-		s.lasting = s.lasting || lastingPath(low)
-	default:
-		s.outside = s.outside || outsiders[low]
-		s.secret = s.secret || secrets[low]
-		s.address = s.address || addresses[low]
-		s.lasting = s.lasting || low == "memory"
-		switch {
-		case firmly[low]:
-			s.takes = firm
-		case loosely[low]:
-			s.takes = max(s.takes, loose)
+		s.paths = append(s.paths, strings.TrimPrefix(strings.TrimLeft(word, "@<>"), "./"))
+		if secretPath(low) {
+			s.is |= secretly
+		}
+		if lastingPath(low) {
+			s.is |= lasting
 		}
 	}
 }
@@ -315,7 +321,13 @@ func pathLike(word string) bool {
 	return fileKinds[strings.ToLower(path.Ext(word))] && len(word) > 3
 }
 
-var fileKinds = wordSet(".md .mdc .txt .sh .py .js .ts .json .jsonl .yaml .yml .toml .log .csv .zip .tar .gz .tgz .env .pem .key .db .sqlite .html")
+var fileKinds = func() map[string]bool {
+	all := map[string]bool{}
+	for kind := range strings.FieldsSeq(".md .mdc .txt .sh .py .js .ts .json .jsonl .yaml .yml .toml .log .csv .zip .tar .gz .tgz .env .pem .key .db .sqlite .html") {
+		all[kind] = true
+	}
+	return all
+}()
 
 func secretPath(low string) bool {
 	for _, part := range [...]string{".ssh", ".aws", ".netrc", ".npmrc", "id_rsa", "id_ed25519", "/etc/shadow", ".git-credentials", ".kube/config", ".pem", "credentials"} {
