@@ -84,7 +84,7 @@ func reach(s *analyzers.Server, p analyzers.PackageRef, flaw pkg.Flaw, held []cr
 		has = "uses it has"
 	}
 	f := rules.OnServer(s, p.Spec.Span, p.PURL+"#"+flaw.ID,
-		"server %q starts %s %s, in which %s (%s): whoever %s %s%s. Write the newest version (those from %s on have the fix), and replace the credentials if this one has run.",
+		"server %q starts %s %s, in which %s (%s): whoever %s %s%s. Move to the newest version: those from %s on have the fix. If this one has run, revoke what it was handed.",
 		s.Name, analyzers.Untrusted(p.Name), analyzers.Untrusted(p.Version), flaw.Title, flaw.ID, has, listed(held, func(c credential) string { return c.name.String() }), can, flaw.Fixed)
 	f.Severity = min(flaw.Severity, rules.High)
 	if len(tools) == 0 {
