@@ -20,6 +20,10 @@ func Named(name, value string) (m Match, ok bool) {
 	return Match{kind, start, end}, true
 }
 
+// CredentialName reports whether a variable, header or flag is named like one
+// that holds a credential, whatever its value.
+func CredentialName(name string) bool { return meaningOf(nameWords(name)) != harmless }
+
 // meaning is what a name says about its value.
 type meaning int
 

@@ -63,6 +63,17 @@ func TestPlaceholder(t *testing.T) {
 	}
 }
 
+func TestCredentialName(t *testing.T) {
+	for name, want := range map[string]bool{
+		"GITHUB_TOKEN": true, "apiKey": true, "Authorization": true, "DB_PASSWORD": true, "GH_PAT": true, "SLACK_WEBHOOK": true,
+		"MAX_TOKENS": false, "PWD": false, "LOG_LEVEL": false, "PUBLIC_KEY": false, "TOKEN_URL": false, "": false,
+	} {
+		if got := CredentialName(name); got != want {
+			t.Errorf("CredentialName(%q) = %v", name, got)
+		}
+	}
+}
+
 func TestHighEntropy(t *testing.T) {
 	missed := 0
 	for seed := range int64(300) {

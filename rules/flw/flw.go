@@ -25,6 +25,7 @@ type node struct {
 type agent struct {
 	client  *analyzers.Client // nil for a saved answer
 	servers []*analyzers.Server
+	shown   []*analyzers.Server // those whose surfaces these are: saved answers, where there are any
 	nodes   []node
 	tools   int // all of them, also those that no fact is known of
 	flows   []flow
@@ -127,7 +128,7 @@ func (a *agent) add(s, known *analyzers.Server, facts map[*analyzers.Server][][]
 		}
 		facts[known] = all
 	}
-	a.servers = append(a.servers, s)
+	a.servers, a.shown = append(a.servers, s), append(a.shown, known)
 	for i, t := range known.Surface.Tools {
 		if denied.holds(s, t.Name.Raw()) {
 			continue
