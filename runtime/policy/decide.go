@@ -33,7 +33,7 @@ type Server struct {
 
 // Bounds of what a Server remembers; when it is full it begins anew.
 const (
-	maxCached    = 4096
+	maxCached    = 1024
 	maxCachedKey = 1024 // bytes of name and other texts of the other side
 )
 
@@ -206,6 +206,9 @@ func (v *Server) prepare(r *Request) *prepared {
 	}
 	p.read()
 	p.decision = v.settle(p, p.outcome)
+	if len(p.pending) == 0 {
+		return &prepared{decision: p.decision} // all that is worth keeping
+	}
 	return p
 }
 

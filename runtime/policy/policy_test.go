@@ -304,3 +304,22 @@ func TestConcurrent(t *testing.T) {
 		t.Errorf("%d remembered", n)
 	}
 }
+
+func TestExplain(t *testing.T) {
+	v := compile(t, `
+@id("low") forbid (principal, action, resource) when { context.arguments has n && context.arguments.n > 3 };
+@id("other") forbid (principal, action, resource == Tool::"x");`).Server(command("npx -y files@1.0.0"))
+	for arguments, want := range map[string]string{`{"n":1}`: "registry/files", `{"n":5}`: "registry/files p.cedar#low", `{"n":"5"}`: "registry/files !p.cedar#low"} {
+		e := v.Explain(&Request{Action: CallTool, Name: "read", Arguments: []byte(arguments), Today: today})
+		var got []string
+		for _, p := range e.Holds {
+			got = append(got, p.Rule)
+		}
+		for _, p := range e.Failed {
+			got = append(got, "!"+p.Rule)
+		}
+		if strings.Join(got, " ") != want || e.Decision.Allowed != (len(got) == 1) {
+			t.Errorf("%s: %q %+v", arguments, got, e.Decision)
+		}
+	}
+}
