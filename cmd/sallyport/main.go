@@ -48,6 +48,8 @@ var commands = []func(*program) *cli.Command{
 	convertCommand,
 	manifestCommand,
 	registryCommand,
+	policyCommand,
+	policyCommand,
 	versionCommand,
 }
 

@@ -151,7 +151,9 @@ func (c *checker) annotations(id string) string {
 			id = value
 		case "reason":
 			r.reason = value
-		case "description", "owner":
+		case "owner":
+			r.owner = value
+		case "description":
 		case "override":
 			if r.Override = value == "registry"; !r.Override {
 				c.add(registry.Error, at, `only @override("registry") is known`)

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -320,6 +321,40 @@ func TestExplain(t *testing.T) {
 		}
 		if strings.Join(got, " ") != want || e.Decision.Allowed != (len(got) == 1) {
 			t.Errorf("%s: %q %+v", arguments, got, e.Decision)
+		}
+	}
+}
+
+// TestDocumented: the policies of docs/policy.md have no problem and do what
+// the page says.
+func TestDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```cedar\n")
+	text, _, _ := strings.Cut(rest, "```")
+	set, problems, err := Compile(load(t, files), source(text))
+	if err != nil || len(problems) > 0 {
+		t.Fatal(err, problems)
+	}
+	v := set.Server(command("npx -y files@1.0.0"))
+	for _, test := range []struct {
+		action    Action
+		name      string
+		arguments string
+		role      string
+		want      string
+	}{
+		{CallTool, "read_file", `{"path":"/srv/a"}`, "intern", "registry/files"},
+		{CallTool, "read_file", `{"path":"/srv/../etc"}`, "intern", "p.cedar#below-srv"},
+		{CallTool, "write_file", `{"path":"/srv/a"}`, "intern", "p.cedar#interns-read"},
+		{CallTool, "write_file", `{"path":"/srv/a"}`, "lead", "registry/files"},
+		{Sampling, "", "", "lead", "p.cedar#no-sampling"},
+	} {
+		d := v.Decide(&Request{Who: registry.Who{Roles: []string{test.role}}, Action: test.action, Name: test.name, Arguments: []byte(test.arguments), Today: today})
+		if d.Rule != test.want || d.Allowed != strings.HasPrefix(test.want, "registry/") || !d.Allowed && !strings.HasPrefix(d.Next, "see p.cedar:") {
+			t.Errorf("%+v: %+v", test, d)
 		}
 	}
 }

@@ -1,8 +1,14 @@
 package cases
 
 import (
+	"encoding/json"
+	"io"
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/santhosh-tekuri/jsonschema/v5"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/registry"
@@ -135,4 +141,40 @@ func FuzzRead(f *testing.F) {
 			r.Recorded()
 		})
 	})
+}
+
+// TestDocumented: the example of docs/policy.md follows the schema and is read.
+func TestDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```yaml\n")
+	example, _, _ := strings.Cut(rest, "```")
+	compiler := jsonschema.NewCompiler()
+	compiler.LoadURL = func(string) (io.ReadCloser, error) { return os.Open("../../../docs/schema/policy-test.v1.schema.json") }
+	schema, err := compiler.Compile("https://sallyport.dev/schema/policy-test.v1.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var value any
+	if err := yaml.Unmarshal([]byte(example), &value); err != nil {
+		t.Fatal(err)
+	}
+	// YAML's dates are texts to us.
+	b, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b = []byte(strings.ReplaceAll(string(b), "T00:00:00Z", ""))
+	if err := json.Unmarshal(b, &value); err != nil {
+		t.Fatal(err)
+	}
+	if err := schema.Validate(value); err != nil {
+		t.Error(err)
+	}
+	example = strings.ReplaceAll(strings.ReplaceAll(example, "unit=payments", "unit=cards"), "role=intern", "role=lead")
+	if list, err := parse(t, example); err != nil || len(list) != 3 {
+		t.Error(err, list)
+	}
 }
