@@ -49,7 +49,6 @@ var commands = []func(*program) *cli.Command{
 	manifestCommand,
 	registryCommand,
 	policyCommand,
-	policyCommand,
 	versionCommand,
 }
 
