@@ -2,6 +2,7 @@ package policy
 
 import (
 	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -356,5 +357,47 @@ func TestDocumented(t *testing.T) {
 		if d.Rule != test.want || d.Allowed != strings.HasPrefix(test.want, "registry/") || !d.Allowed && !strings.HasPrefix(d.Next, "see p.cedar:") {
 			t.Errorf("%+v: %+v", test, d)
 		}
+	}
+}
+
+// TestKey: what is remembered hangs on every member of a request but the
+// arguments, and the schema knows what a policy can read of it.
+func TestKey(t *testing.T) {
+	base := Request{Who: registry.Who{Unit: "cards"}, Action: CallTool, Name: "read", Today: today}
+	first, _ := keyOf(&base)
+	v := reflect.ValueOf(&base).Elem()
+	var change func(v reflect.Value, name string)
+	change = func(v reflect.Value, name string) {
+		for i := range v.NumField() {
+			f, name := v.Field(i), name+v.Type().Field(i).Name
+			before := reflect.ValueOf(f.Interface())
+			switch f.Kind() {
+			case reflect.Struct:
+				change(f, name+".")
+				continue
+			case reflect.String:
+				f.SetString("another")
+			case reflect.Slice:
+				f.Set(reflect.MakeSlice(f.Type(), 1, 1))
+				if f.Type().Elem().Kind() == reflect.String {
+					f.Index(0).SetString("another")
+				}
+			}
+			if k, _ := keyOf(&base); (k == first) != (name == "Arguments") {
+				t.Errorf("%s: remembered alike: %v", name, k == first)
+			}
+			f.Set(before)
+		}
+	}
+	change(v, "")
+	several := func(roles ...string) key {
+		k, _ := keyOf(&Request{Who: registry.Who{Roles: roles}})
+		return k
+	}
+	if several("a", "b") == several("a b") || several("a", "b") == several("b", "a", "b") {
+		t.Error("roles run together")
+	}
+	if first != first.own() {
+		t.Error("a copy of a key is another")
 	}
 }

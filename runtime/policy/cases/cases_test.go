@@ -90,7 +90,7 @@ func TestReplay(t *testing.T) {
 	unread, err := Read(strings.NewReader(`{"decision":"start","direction":"shim","server":{"argv":["npx","-y","files@1.0.0"]},"who":{}}
 not JSON
 
-{"decision":"deny","direction":"client-to-server","method":"tools/call","name":"drop","rule":"registry/files","server":{"url":"https://x.example"},"who":{"unit":"cards","roles":["lead"]},"more":[1]}
+{"decision":"deny","direction":"client-to-server","method":"tools/call","name":"drop","rule":"unapproved-server","server":{"url":"https://x.example"},"who":{"unit":"cards","roles":["lead"]},"more":[1]}
 {"decision":"hide","direction":"server-to-client","method":"tools/list","name":"drop","rule":"text/x"}
 {"decision":"allow","direction":"client-to-server","method":"made/up"}
 {"seq":1}

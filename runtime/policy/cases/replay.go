@@ -112,12 +112,16 @@ func (r *Record) Identity() registry.Identity {
 	return id
 }
 
+// unapproved is the rule in a record of a denial that no policy made: what
+// nothing permits.
+const unapproved = "unapproved-server"
+
 // Recorded says what was decided, and whether it was the policies that decided
 // it: what another check refused (text, secrets, a changed tool) they had let
 // through.
 func (r *Record) Recorded() (allowed, byPolicy bool) {
-	if slices.Contains([]string{"deny", "hide", "drop", "stop"}, r.Decision) {
-		return false, r.Rule == "" || strings.HasPrefix(r.Rule, "registry/") || strings.Contains(r.Rule, "#")
+	if !slices.Contains([]string{"deny", "hide", "drop", "stop"}, r.Decision) {
+		return true, true
 	}
-	return true, true
+	return false, r.Rule == "" || r.Rule == unapproved || strings.HasPrefix(r.Rule, "registry/") || strings.Contains(r.Rule, "#")
 }
