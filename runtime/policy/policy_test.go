@@ -108,6 +108,7 @@ func TestFiles(t *testing.T) {
 		{"override by argument, without", `@override("registry") permit (principal, action == Action::"tools/call", resource) when { context.arguments has dry && context.arguments.dry };`, "npx -y other@1.0.0", call + "x", `{"dry":false}`, false, "", "no entry"},
 		{"twice", `forbid (principal, action, resource) when { context.arguments has path && context.arguments.path like "/etc/*" };`, "npx -y files@1.0.0", call + "read", `{"path":"/srv","path":"/etc/x"}`, false, "p.cedar#policy0", "stands twice"},
 		{"unread arguments may be large", `forbid (principal, action, resource) when { context.arguments has path && context.arguments.path like "/etc/*" };`, "npx -y files@1.0.0", call + "read", `{"body":[` + strings.Repeat("0,", 9000) + `0]}`, true, "registry/files", ""},
+		{"too long", `forbid (principal, action, resource) when { context.arguments has path && context.arguments.path like "/etc/*" };`, "npx -y files@1.0.0", call + "read", `{"path":"/srv` + strings.Repeat("x", maxArgumentText) + `"}`, false, "p.cedar#policy0", "too many"},
 		{"too many", `forbid (principal, action, resource) when { context.arguments has ids && context.arguments.ids.contains(7) };`, "npx -y files@1.0.0", call + "read", `{"ids":[` + strings.Repeat("0,", 9000) + `0]}`, false, "p.cedar#policy0", "too many"},
 
 		// Unusable requests.
@@ -190,6 +191,9 @@ func TestProblems(t *testing.T) {
 		{"forbid (principal, action, resource) when { \"\xff\" == \"\" };", []string{"not UTF-8"}},
 		{`forbid (principal, action, resource) when { ` + strings.Repeat("(", 100) + `true` + strings.Repeat(")", 100) + ` };`, []string{"nested deeper"}},
 		{`forbid (principal, action, resource) when { ` + strings.Repeat("true || ", 3000) + `true };`, []string{"more than 16384 bytes"}},
+		{`forbid (principal, action, resource) when { ` + strings.Repeat("context has zone && ", 33) + `true };`, []string{"more than 32 members with has"}},
+		{`forbid (principal, action, resource) when { context.arguments has a` + strings.Repeat(".a", 100) + ` };`, []string{"nested deeper"}},
+		{`forbid (principal, action, resource) when { context.arguments has a` + strings.Repeat(".a", 20) + ` };`, []string{"at most 32 arguments, 16 levels deep"}},
 		{strings.Repeat(" ", maxFileBytes+1), []string{"more than 262144"}},
 		{"// comment \"\nforbid (principal, action, resource) when { resource.name == \"// ;\" };", nil},
 	} {
