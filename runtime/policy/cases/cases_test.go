@@ -92,8 +92,9 @@ not JSON
 
 {"decision":"deny","direction":"client-to-server","method":"tools/call","name":"drop","rule":"unapproved-server","server":{"url":"https://x.example"},"who":{"unit":"cards","roles":["lead"]},"more":[1]}
 {"decision":"hide","direction":"server-to-client","method":"tools/list","name":"drop","rule":"text/x"}
-{"decision":"allow","direction":"client-to-server","method":"made/up"}
+{"kind":"decision","decision":"allow","direction":"client-to-server","method":"made/up"}
 {"seq":1}
+{"kind":"checkpoint","seq":7}
 `), func(r *Record) {
 		q, ok := r.Request("2026-11-22")
 		allowed, by := r.Recorded()

@@ -16,6 +16,7 @@ import (
 // else a line has is skipped.
 type Record struct {
 	Line    int    `json:"-"` // 1-based
+	Kind    string `json:"kind"`
 	Time    string `json:"time"`
 	Session string `json:"session"`
 	Server  struct {
@@ -47,8 +48,9 @@ type Record struct {
 // maxLine bounds a line of a log, in bytes.
 const maxLine = 1 << 20
 
-// Read visits the records of a log of JSON Lines. Lines that are no record are
-// counted; a line beyond 1 MiB is an error.
+// Read visits the decisions of a log of JSON Lines; its checkpoints and other
+// lines of its own are skipped. Lines that are no record are counted; a line
+// beyond 1 MiB is an error.
 func Read(r io.Reader, visit func(*Record)) (unread int, err error) {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
@@ -57,11 +59,15 @@ func Read(r io.Reader, visit func(*Record)) (unread int, err error) {
 			continue
 		}
 		rec := &Record{Line: n}
-		if err := json.Unmarshal(lines.Bytes(), rec); err != nil || rec.Decision == "" {
+		switch err := json.Unmarshal(lines.Bytes(), rec); {
+		case err != nil:
 			unread++
-			continue
+		case rec.Kind != "" && rec.Kind != "decision":
+		case rec.Decision == "":
+			unread++
+		default:
+			visit(rec)
 		}
-		visit(rec)
 	}
 	if errors.Is(lines.Err(), bufio.ErrTooLong) {
 		return unread, errors.New("a line is longer than 1 MiB")
