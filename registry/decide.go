@@ -213,21 +213,51 @@ type Decision struct {
 // Decide says whether somebody may use a server, and a tool of it when one is
 // named. Today is YYYY-MM-DD. Default is deny.
 func (r *Registry) Decide(id Identity, who Who, tool, today string) Decision {
-	if who.Client == "" {
-		who.Client = id.Client
-	}
+	return r.Narrow(id).Decide(who, tool, today)
+}
+
+// Narrowed is a registry for one server: the identity is read and looked up
+// once. It does not change and may be used by many goroutines.
+type Narrowed struct {
+	registry *Registry
+	subject  *subject
+	near     []*matcher
+}
+
+// Narrow prepares decisions about one server.
+func (r *Registry) Narrow(id Identity) *Narrowed {
 	s := parseIdentity(id)
-	near := r.candidates(s)
+	return &Narrowed{r, s, r.candidates(s)}
+}
+
+// Decide is Registry.Decide for the server.
+func (n *Narrowed) Decide(who Who, tool, today string) Decision {
+	if who.Client == "" {
+		who.Client = n.subject.Client
+	}
 	var d Decision
-	for _, place := range r.chain(who) {
+	for _, place := range n.registry.chain(who) {
 		d.Path = append(d.Path, place)
-		if d.at(s, near, place, who, tool, today) {
+		if d.at(n.subject, n.near, place, who, tool, today) {
 			d.Place = place
 			return d
 		}
 	}
-	d.without(s, near, who, today)
+	d.without(n.subject, n.near, who, today)
 	return d
+}
+
+// Entries are those whose match holds for the server, in the order of the
+// document: approvals that account for all of it, denials and quarantines that
+// match something of it. Whom they are for is not looked at.
+func (n *Narrowed) Entries() []*Entry {
+	var out []*Entry
+	for _, m := range n.near {
+		if m.entry.Status == Approved && m.approves(n.subject) || m.entry.Status != Approved && m.touches(n.subject) {
+			out = append(out, m.entry)
+		}
+	}
+	return out
 }
 
 // at decides by the entries of one place; it is false when none counts there.
