@@ -16,13 +16,14 @@ import (
 const (
 	maxArgumentDepth = 32
 	maxArgumentNodes = 4096
+	maxArgumentText  = 1 << 20 // bytes of all values; like is linear in them, for each policy
 	// maxElements keeps a set of values that were chosen to fall together
 	// from costing much: sets compare those one by one.
 	maxElements = 1000
 )
 
 var (
-	errArgumentSize  = errors.New("the arguments that policies read are too many or nested too deep")
+	errArgumentSize  = errors.New("the arguments that policies read are too many, too long or nested too deep")
 	errArgumentTwice = errors.New("an argument that policies read stands twice")
 	errArguments     = errors.New("the arguments are no JSON object")
 )
@@ -58,6 +59,7 @@ func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\
 type argumentReader struct {
 	message jsonrpc.Message
 	nodes   int
+	text    int
 }
 
 func (a *argumentReader) object(r jsonrpc.Range, depth int, wanted map[string]bool) (types.Record, error) {
@@ -87,6 +89,12 @@ func (a *argumentReader) value(r jsonrpc.Range, depth int) (types.Value, error) 
 		return nil, errArgumentSize
 	}
 	raw := r.In(a.message.Bytes)
+	if depth == 1 { // with all that is in it
+		a.text += len(raw)
+	}
+	if a.text > maxArgumentText {
+		return nil, errArgumentSize
+	}
 	if len(raw) == 0 {
 		return nil, errArguments
 	}

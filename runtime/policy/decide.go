@@ -33,7 +33,7 @@ type Server struct {
 
 // Bounds of what a Server remembers; when it is full it begins anew.
 const (
-	maxCached    = 4096
+	maxCached    = 1024
 	maxCachedKey = 1024 // bytes of name and other texts of the other side
 )
 
@@ -81,12 +81,12 @@ type key struct {
 // keyOf is false for a request that is not worth remembering.
 func keyOf(r *Request) (key, bool) {
 	roles := ""
-	switch len(r.Who.Roles) {
-	case 0:
-	case 1:
-		roles = r.Who.Roles[0]
+	switch list := r.Who.Roles; {
+	case len(list) == 0:
+	case len(list) == 1 && list[0] != "" && list[0][0] != '[': // the usual, without a copy
+		roles = list[0]
 	default:
-		roles = fmt.Sprintf("%q", r.Who.Roles)
+		roles = fmt.Sprintf("%q", list)
 	}
 	k := key{
 		r.Who.Unit, r.Who.Project, r.Who.Environment, r.Who.Client, roles, r.User, r.Agent,
@@ -206,6 +206,9 @@ func (v *Server) prepare(r *Request) *prepared {
 	}
 	p.read()
 	p.decision = v.settle(p, p.outcome)
+	if len(p.pending) == 0 {
+		return &prepared{decision: p.decision} // all that is worth keeping
+	}
 	return p
 }
 

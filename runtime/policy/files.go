@@ -2,7 +2,6 @@ package policy
 
 import (
 	"cmp"
-	_ "embed"
 	"errors"
 	"fmt"
 	"regexp"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/cedar-policy/cedar-go"
 	"github.com/cedar-policy/cedar-go/x/exp/ast"
+	"github.com/cedar-policy/cedar-go/x/exp/schema/resolved"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/registry"
@@ -25,6 +25,7 @@ type file struct {
 	tokens   []token
 	problems []registry.Problem
 	ids      map[string]bool
+	schemas  map[string]*resolved.Schema // by the type of the arguments
 }
 
 func (f *file) add(level registry.Level, at analyzers.Span, format string, args ...any) {
@@ -38,7 +39,7 @@ var parseError = regexp.MustCompile(`^parser error: parse error at (?:<input>:|[
 
 // readFile reads the policies of a file and says what is wrong with them.
 func (s *Set) readFile(src *analyzers.Source) (rules, []registry.Problem) {
-	f := &file{set: s, src: src, ids: map[string]bool{}}
+	f := &file{set: s, src: src, ids: map[string]bool{}, schemas: map[string]*resolved.Schema{}}
 	if !utf8.Valid(src.Bytes) {
 		f.add(registry.Error, src.Span(0, 0), "the file is not UTF-8")
 		return nil, f.problems
@@ -102,7 +103,9 @@ func (f *file) rule(i int, p *cedar.Policy, start, end int) *rule {
 		f.add(registry.Error, c.at("id"), "two policies of the file have the id %q", analyzers.Untrusted(name))
 	}
 	f.ids[name] = true
-	r.uses = readsOf(tree)
+	if r.uses = readsOf(tree); r.uses.many {
+		f.add(registry.Error, c.at("arguments"), "a policy reads at most %d arguments, %d levels deep; write several", maxReads, maxPath)
+	}
 	c.names()
 	if !slices.ContainsFunc(f.problems[before:], func(p registry.Problem) bool { return p.Level == registry.Error }) {
 		c.types()
@@ -123,8 +126,12 @@ func (c *checker) at(name string) analyzers.Span {
 	return find(c.src, c.tokens, c.rule.Span.Start, c.rule.Span.End, name)
 }
 
-// wordForm is a kind of redaction or an id of a policy.
-var wordForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+// isWord reports whether s can be a kind of redaction or an id of a policy.
+func isWord(s string) bool {
+	const also = "._-"
+	return s != "" && len(s) <= 128 && !strings.Contains(also, s[:1]) &&
+		strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf || !wordByte(byte(r)) && !strings.ContainsRune(also, r) }) < 0
+}
 
 // annotations reads what stands before a policy, and returns its id.
 func (c *checker) annotations(id string) string {
@@ -144,21 +151,23 @@ func (c *checker) annotations(id string) string {
 		}
 		switch key {
 		case "id":
-			if !wordForm.MatchString(value) {
+			if !isWord(value) {
 				c.add(registry.Error, at, "an id is letters, digits, dots, dashes and underscores, 128 at most")
 				continue
 			}
 			id = value
 		case "reason":
 			r.reason = value
-		case "description", "owner":
+		case "owner":
+			r.owner = value
+		case "description":
 		case "override":
 			if r.Override = value == "registry"; !r.Override {
 				c.add(registry.Error, at, `only @override("registry") is known`)
 			}
 		case "redact":
 			for word := range strings.SplitSeq(value, ",") {
-				if word = strings.TrimSpace(word); !wordForm.MatchString(word) {
+				if word = strings.TrimSpace(word); !isWord(word) {
 					c.add(registry.Error, at, `@redact names kinds of values with commas between them, such as "secrets"`)
 				}
 				r.redact = append(r.redact, word)

@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/cedar-policy/cedar-go/types"
 	"github.com/cedar-policy/cedar-go/x/exp/ast"
@@ -32,9 +31,6 @@ func schemaFor(arguments string) (*resolved.Schema, error) {
 	}
 	return s.Resolve()
 }
-
-// plain is the schema of the many policies that read no arguments.
-var plain = sync.OnceValues(func() (*resolved.Schema, error) { return schemaFor("{}") })
 
 // names holds a policy to the names that the registry declares.
 func (c *checker) names() {
@@ -172,17 +168,22 @@ var (
 	quoted   = regexp.MustCompile("`([^`]*)`")
 )
 
+// maxMessage bounds what Cedar says of types, in bytes.
+const maxMessage = 300
+
 // types holds a policy to the schema.
 func (c *checker) types() {
-	s, err := plain()
-	if c.rule.uses.any {
-		s, err = schemaFor(c.rule.uses.shape.String())
+	arguments := c.rule.uses.shape.String()
+	s := c.schemas[arguments]
+	if s == nil {
+		var err error
+		if s, err = schemaFor(arguments); err != nil {
+			c.add(registry.Error, c.rule.Span, "the arguments that it names have no type: %s", analyzers.Untrusted(err.Error()))
+			return
+		}
+		c.schemas[arguments] = s
 	}
-	if err != nil {
-		c.add(registry.Error, c.rule.Span, "the arguments that it names have no type: %s", analyzers.Untrusted(err.Error()))
-		return
-	}
-	err = validate.New(s).Policy("", c.tree)
+	err := validate.New(s).Policy("", c.tree)
 	if err == nil {
 		return
 	}
@@ -208,6 +209,9 @@ func (c *checker) types() {
 		case strings.HasPrefix(message, "unable to guarantee safety of access to optional attribute"):
 			c.add(registry.Error, at, "%s is not always there: ask for it first, as in \"context has x && context.x == 1\"", analyzers.Untrusted(name))
 		default:
+			if len(message) > maxMessage {
+				message = strings.ToValidUTF8(message[:maxMessage], "") + "…"
+			}
 			c.add(registry.Error, at, "%s", analyzers.Untrusted(message))
 		}
 	}

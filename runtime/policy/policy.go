@@ -88,7 +88,8 @@ type rule struct {
 	uses   reads           // what it reads of context.arguments
 	redact []string        // of a permit of a file, as are the limits
 	limits registry.Limits
-	reason string // that a file gives
+	reason string // that a file gives, as is the owner
+	owner  string
 }
 
 // rules are policies in the order in which they are named as reasons.

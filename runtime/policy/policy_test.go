@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"os"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +108,7 @@ func TestFiles(t *testing.T) {
 		{"override by argument, without", `@override("registry") permit (principal, action == Action::"tools/call", resource) when { context.arguments has dry && context.arguments.dry };`, "npx -y other@1.0.0", call + "x", `{"dry":false}`, false, "", "no entry"},
 		{"twice", `forbid (principal, action, resource) when { context.arguments has path && context.arguments.path like "/etc/*" };`, "npx -y files@1.0.0", call + "read", `{"path":"/srv","path":"/etc/x"}`, false, "p.cedar#policy0", "stands twice"},
 		{"unread arguments may be large", `forbid (principal, action, resource) when { context.arguments has path && context.arguments.path like "/etc/*" };`, "npx -y files@1.0.0", call + "read", `{"body":[` + strings.Repeat("0,", 9000) + `0]}`, true, "registry/files", ""},
+		{"too long", `forbid (principal, action, resource) when { context.arguments has path && context.arguments.path like "/etc/*" };`, "npx -y files@1.0.0", call + "read", `{"path":"/srv` + strings.Repeat("x", maxArgumentText) + `"}`, false, "p.cedar#policy0", "too many"},
 		{"too many", `forbid (principal, action, resource) when { context.arguments has ids && context.arguments.ids.contains(7) };`, "npx -y files@1.0.0", call + "read", `{"ids":[` + strings.Repeat("0,", 9000) + `0]}`, false, "p.cedar#policy0", "too many"},
 
 		// Unusable requests.
@@ -188,6 +191,9 @@ func TestProblems(t *testing.T) {
 		{"forbid (principal, action, resource) when { \"\xff\" == \"\" };", []string{"not UTF-8"}},
 		{`forbid (principal, action, resource) when { ` + strings.Repeat("(", 100) + `true` + strings.Repeat(")", 100) + ` };`, []string{"nested deeper"}},
 		{`forbid (principal, action, resource) when { ` + strings.Repeat("true || ", 3000) + `true };`, []string{"more than 16384 bytes"}},
+		{`forbid (principal, action, resource) when { ` + strings.Repeat("context has zone && ", 33) + `true };`, []string{"more than 32 members with has"}},
+		{`forbid (principal, action, resource) when { context.arguments has a` + strings.Repeat(".a", 100) + ` };`, []string{"nested deeper"}},
+		{`forbid (principal, action, resource) when { context.arguments has a` + strings.Repeat(".a", 20) + ` };`, []string{"at most 32 arguments, 16 levels deep"}},
 		{strings.Repeat(" ", maxFileBytes+1), []string{"more than 262144"}},
 		{"// comment \"\nforbid (principal, action, resource) when { resource.name == \"// ;\" };", nil},
 	} {
@@ -302,5 +308,100 @@ func TestConcurrent(t *testing.T) {
 	wg.Wait()
 	if n := len(v.cached); n > maxCached {
 		t.Errorf("%d remembered", n)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	v := compile(t, `
+@id("low") forbid (principal, action, resource) when { context.arguments has n && context.arguments.n > 3 };
+@id("other") forbid (principal, action, resource == Tool::"x");`).Server(command("npx -y files@1.0.0"))
+	for arguments, want := range map[string]string{`{"n":1}`: "registry/files", `{"n":5}`: "registry/files p.cedar#low", `{"n":"5"}`: "registry/files !p.cedar#low"} {
+		e := v.Explain(&Request{Action: CallTool, Name: "read", Arguments: []byte(arguments), Today: today})
+		var got []string
+		for _, p := range e.Holds {
+			got = append(got, p.Rule)
+		}
+		for _, p := range e.Failed {
+			got = append(got, "!"+p.Rule)
+		}
+		if strings.Join(got, " ") != want || e.Decision.Allowed != (len(got) == 1) {
+			t.Errorf("%s: %q %+v", arguments, got, e.Decision)
+		}
+	}
+}
+
+// TestDocumented: the policies of docs/policy.md have no problem and do what
+// the page says.
+func TestDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/policy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(page), "```cedar\n")
+	text, _, _ := strings.Cut(rest, "```")
+	set, problems, err := Compile(load(t, files), source(text))
+	if err != nil || len(problems) > 0 {
+		t.Fatal(err, problems)
+	}
+	v := set.Server(command("npx -y files@1.0.0"))
+	for _, test := range []struct {
+		action    Action
+		name      string
+		arguments string
+		role      string
+		want      string
+	}{
+		{CallTool, "read_file", `{"path":"/srv/a"}`, "intern", "registry/files"},
+		{CallTool, "read_file", `{"path":"/srv/../etc"}`, "intern", "p.cedar#below-srv"},
+		{CallTool, "write_file", `{"path":"/srv/a"}`, "intern", "p.cedar#interns-read"},
+		{CallTool, "write_file", `{"path":"/srv/a"}`, "lead", "registry/files"},
+		{Sampling, "", "", "lead", "p.cedar#no-sampling"},
+	} {
+		d := v.Decide(&Request{Who: registry.Who{Roles: []string{test.role}}, Action: test.action, Name: test.name, Arguments: []byte(test.arguments), Today: today})
+		if d.Rule != test.want || d.Allowed != strings.HasPrefix(test.want, "registry/") || !d.Allowed && !strings.HasPrefix(d.Next, "see p.cedar:") {
+			t.Errorf("%+v: %+v", test, d)
+		}
+	}
+}
+
+// TestKey: what is remembered hangs on every member of a request but the
+// arguments, and the schema knows what a policy can read of it.
+func TestKey(t *testing.T) {
+	base := Request{Who: registry.Who{Unit: "cards"}, Action: CallTool, Name: "read", Today: today}
+	first, _ := keyOf(&base)
+	v := reflect.ValueOf(&base).Elem()
+	var change func(v reflect.Value, name string)
+	change = func(v reflect.Value, name string) {
+		for i := range v.NumField() {
+			f, name := v.Field(i), name+v.Type().Field(i).Name
+			before := reflect.ValueOf(f.Interface())
+			switch f.Kind() {
+			case reflect.Struct:
+				change(f, name+".")
+				continue
+			case reflect.String:
+				f.SetString("another")
+			case reflect.Slice:
+				f.Set(reflect.MakeSlice(f.Type(), 1, 1))
+				if f.Type().Elem().Kind() == reflect.String {
+					f.Index(0).SetString("another")
+				}
+			}
+			if k, _ := keyOf(&base); (k == first) != (name == "Arguments") {
+				t.Errorf("%s: remembered alike: %v", name, k == first)
+			}
+			f.Set(before)
+		}
+	}
+	change(v, "")
+	several := func(roles ...string) key {
+		k, _ := keyOf(&Request{Who: registry.Who{Roles: roles}})
+		return k
+	}
+	if several("a", "b") == several("a b") || several("a", "b") == several("b", "a", "b") || several("a", "b") == several(`["a" "b"]`) || several("") == several() {
+		t.Error("roles run together")
+	}
+	if first != first.own() {
+		t.Error("a copy of a key is another")
 	}
 }

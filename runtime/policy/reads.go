@@ -14,6 +14,8 @@ type reads struct {
 	context map[string]bool // members, without arguments
 	any     bool            // it reads arguments
 	all     bool            // everything, also what it does not name
+	many    bool            // more, or deeper, than is checked
+	count   int             // of the shape's members
 	names   map[string]bool // arguments
 	shape   *shape          // as which types it takes them
 }
@@ -81,6 +83,9 @@ func (r *reads) note(names []string, kind string) {
 		r.all = r.all || kind != ""
 		return
 	}
+	if r.many = r.many || len(names) > maxPath || r.count >= maxReads; r.many {
+		return
+	}
 	r.names[names[0]] = true
 	at := r.shape
 	for _, name := range names {
@@ -89,6 +94,7 @@ func (r *reads) note(names []string, kind string) {
 		}
 		if at.members[name] == nil {
 			at.members[name] = &shape{kind: "String"}
+			r.count++
 		}
 		at = at.members[name]
 	}

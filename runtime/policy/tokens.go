@@ -12,7 +12,11 @@ const (
 	maxFileBytes = 256 << 10
 	maxFileRules = 1000 // of all files
 	maxRuleBytes = 16 << 10
-	maxNesting   = 64 // brackets, and conditions in conditions
+	maxNesting   = 64 // brackets, conditions in conditions, members of members
+	// The checker's time grows with the cube of what a policy asks for.
+	maxHas   = 32
+	maxReads = 32 // arguments that a policy names
+	maxPath  = 16 // members of members of arguments
 )
 
 // token is a word, a string or one character of a policy, outside comments.
@@ -62,19 +66,33 @@ func checkShape(b []byte, all []token) (at token, err error) {
 	if len(b) > maxFileBytes {
 		return token{}, fmt.Errorf("the file has %d bytes, more than %d", len(b), maxFileBytes)
 	}
-	depth, ifs, start := 0, 0, 0
+	depth, ifs, has, dots, start := 0, 0, 0, 0, 0
+	before := ""
 	for _, t := range all {
-		switch string(b[t.start:t.end]) {
+		text := string(b[t.start:t.end])
+		switch {
+		case text == ".":
+			dots++
+		case before != ".":
+			dots = 0
+		}
+		before = text
+		switch text {
 		case "(", "[", "{":
 			depth++
 		case ")", "]", "}":
 			depth--
 		case "if":
 			ifs++
+		case "has":
+			has++
 		case ";":
-			ifs, start = 0, t.end
+			ifs, has, start = 0, 0, t.end
 		}
-		if depth > maxNesting || ifs > maxNesting {
+		if has > maxHas {
+			return t, fmt.Errorf("a policy asks for more than %d members with has; write several policies", maxHas)
+		}
+		if depth > maxNesting || ifs > maxNesting || dots > maxNesting {
 			return t, fmt.Errorf("nested deeper than %d", maxNesting)
 		}
 		if t.end-start > maxRuleBytes {

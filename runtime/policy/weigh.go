@@ -151,16 +151,22 @@ func (v *Server) settle(p *prepared, o outcome) Decision {
 			d.Reason += ": " + analyzers.Untrusted(r.reason).String()
 		}
 	}
-	explain := "sallyport policy explain --cedar shows the policy"
+	see := func(r *rule) string {
+		next := "see " + whereOf(r.Span.Path(), r.Span.Begin().Line)
+		if r.owner != "" {
+			next += ", or ask " + analyzers.Untrusted(r.owner).String()
+		}
+		return next
+	}
 	switch {
 	case o.failed != nil:
 		d.Status = registry.Denied
 		ofFile(o.failed, "cannot be evaluated: "+analyzers.Untrusted(o.why).String())
-		d.Next = "ask in the policy for the type with has and ==, or leave that argument out; " + explain
+		d.Next = "give the arguments the types that the policy compares them with; " + see(o.failed)
 	case o.forbid != nil && o.forbid.entry == nil:
 		d.Status = registry.Denied
 		ofFile(o.forbid, "forbids it")
-		d.Next = explain
+		d.Next = see(o.forbid)
 	case o.forbid == nil && o.permit != nil && o.permit.entry == nil:
 		d.Allowed = true
 		ofFile(o.permit, "admits it in place of the registry")
