@@ -254,11 +254,11 @@ func (s *Session) mayAsk(m *jsonrpc.Message, q *request, now time.Time) *Refusal
 			return &Refusal{Rule: RuleSequence, Reason: "it comes before the handshake", Next: "send initialize first"}
 		}
 	}
-	if d := s.guard.decide(policy.Connect, "", nil, s.protocol, now); !d.Allowed {
+	if d := s.decide(policy.Connect, "", nil, now); !d.Allowed {
 		return refused(d, "the server is not approved")
 	}
 	if action != policy.Connect && q.name == "" {
-		if d := s.guard.decide(action, "", nil, s.protocol, now); !d.Allowed {
+		if d := s.decide(action, "", nil, now); !d.Allowed {
 			return refused(d, "it is not allowed")
 		}
 	}

@@ -73,7 +73,7 @@ func (g *Guard) Pinned() bool { return g.pins != nil }
 
 // Connect decides whether the server may be started or reached at all.
 func (g *Guard) Connect(now time.Time) (policy.Decision, *Refusal) {
-	d := g.decide(policy.Connect, "", nil, "", now)
+	d := g.decide(policy.Request{Action: policy.Connect}, now)
 	if !d.Allowed {
 		return d, refused(d, "the server is not used")
 	}
@@ -83,11 +83,11 @@ func (g *Guard) Connect(now time.Time) (policy.Decision, *Refusal) {
 	return d, g.Fault
 }
 
-func (g *Guard) decide(action policy.Action, name string, arguments []byte, protocol string, now time.Time) policy.Decision {
-	return g.server.Decide(&policy.Request{
-		Who: g.Who, User: g.User, Agent: g.Agent, Zone: g.Zone, Action: action, Name: name, Arguments: arguments,
-		Protocol: protocol, Today: now.UTC().Format(time.DateOnly),
-	})
+// decide asks the policies; r says what is done, and the guard by whom.
+func (g *Guard) decide(r policy.Request, now time.Time) policy.Decision {
+	r.Who, r.User, r.Agent, r.Zone = g.Who, g.User, g.Agent, g.Zone
+	r.Today = now.UTC().Format(time.DateOnly)
+	return g.server.Decide(&r)
 }
 
 // refused is a denial in words.

@@ -112,7 +112,7 @@ func (s *Session) needsList(l *listing, q *request) bool {
 // mayUse decides by policy, by what the list has shown and by the arguments.
 // Rule is the policy that allows it.
 func (s *Session) mayUse(l *listing, m *jsonrpc.Message, q *request, now time.Time) (no *Refusal, rule string) {
-	d := s.guard.decide(q.action, q.name, m.Arguments.In(m.Bytes), s.protocol, now)
+	d := s.decide(q.action, q.name, m.Arguments.In(m.Bytes), now)
 	if !d.Allowed {
 		return refused(d, "it is not allowed"), ""
 	}
@@ -466,7 +466,7 @@ func (s *Session) maySee(l *listing, called string, m *jsonrpc.Message, v *Verdi
 	if l.kind == "template" {
 		return nil
 	}
-	d := s.guard.decide(listOf[l.kind].action, called, nil, s.protocol, now)
+	d := s.decide(listOf[l.kind].action, called, nil, now)
 	if d.Allowed {
 		return nil
 	}

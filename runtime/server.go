@@ -143,7 +143,7 @@ func (s *Session) resultLimit(q *request, now time.Time) int {
 	if q.action != policy.CallTool {
 		return 0
 	}
-	return s.guard.decide(q.action, q.name, nil, s.protocol, now).Limits.ResultBytes
+	return s.decide(q.action, q.name, nil, now).Limits.ResultBytes
 }
 
 // documentOf is what an answer is to its reader: the Kind of a Document.
@@ -337,7 +337,7 @@ func (s *Session) serverRequest(m *jsonrpc.Message, v *Verdict, now time.Time) {
 		no = &Refusal{Rule: RuleSequence, Reason: fmt.Sprintf("more than %d requests are open", s.guard.Limits.Open)}
 	case no == nil:
 		if action, ok := policy.ServerAction(m.Method); ok {
-			if d := s.guard.decide(action, "", nil, s.protocol, now); !d.Allowed {
+			if d := s.decide(action, "", nil, now); !d.Allowed {
 				no = refused(d, "it is not allowed")
 			}
 		}

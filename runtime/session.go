@@ -181,6 +181,11 @@ func (s *Session) Surface() (instructions string, parts map[string][][]byte, ok 
 	return s.lists["tool"].instructions, parts, ok
 }
 
+// decide asks the policies about one action of this session.
+func (s *Session) decide(action policy.Action, name string, arguments []byte, now time.Time) policy.Decision {
+	return s.guard.decide(policy.Request{Action: action, Name: name, Arguments: arguments, ClientInfo: s.clientAs, Protocol: s.protocol}, now)
+}
+
 func (s *Session) enforcing() bool { return s.guard.Mode == Enforce }
 
 func (s *Session) record(direction string, now time.Time) audit.Record {
