@@ -48,6 +48,7 @@ var commands = []func(*program) *cli.Command{
 	convertCommand,
 	manifestCommand,
 	registryCommand,
+	auditCommand,
 	versionCommand,
 }
 
