@@ -383,6 +383,23 @@ func BenchmarkWrite(b *testing.B) {
 	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
 }
 
+// BenchmarkBareWrite is the floor: a line of the same length, and nothing else.
+func BenchmarkBareWrite(b *testing.B) {
+	f, err := os.OpenFile(filepath.Join(b.TempDir(), "x"), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	line := make([]byte, 730)
+	before := cpuTime()
+	for b.Loop() {
+		if _, err := f.Write(line); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
+}
+
 func BenchmarkVerify(b *testing.B) {
 	state := b.TempDir()
 	path := filepath.Join(b.TempDir(), "audit.jsonl")
