@@ -50,6 +50,7 @@ var commands = []func(*program) *cli.Command{
 	registryCommand,
 	runCommand,
 	policyCommand,
+	auditCommand,
 	versionCommand,
 }
 
