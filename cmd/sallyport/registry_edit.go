@@ -10,6 +10,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/tree"
 	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
@@ -50,6 +52,7 @@ func (p *program) propose(c *cli.Context) error {
 	}
 	found, _ := rules.Settle(rules.Check(observed, settings.selected), settings.suppressions, settings.baseline, time.Now().UTC().Format(time.DateOnly))
 	proposal := before.Doc.Propose(observed, found)
+	proposal.Lock(p.locked(c.Args().Slice()))
 	for _, remark := range proposal.Remarks {
 		fmt.Fprintf(p.stderr, "sallyport: %s\n", oneLine(remark))
 	}
@@ -74,6 +77,33 @@ func (p *program) propose(c *cli.Context) error {
 		}
 	}
 	return err
+}
+
+// locked reads the lockfiles at the top of the directories among the targets.
+func (p *program) locked(targets []string) map[string][]string {
+	if len(targets) == 0 {
+		targets = []string{"."}
+	}
+	all := map[string][]string{}
+	for _, dir := range targets {
+		for _, name := range registry.LockFiles {
+			file := filepath.Join(dir, name)
+			content, err := readBounded(file, tree.MaxBytes)
+			if err != nil {
+				continue // a target that is no directory, or one without this lockfile
+			}
+			list, err := registry.Locked(&analyzers.Source{Path: filepath.ToSlash(file), Bytes: content})
+			if err != nil {
+				fmt.Fprintf(p.stderr, "sallyport: no integrity is taken from %s\n", oneLine(err.Error()))
+			}
+			for purl, integrity := range list {
+				if all[purl] == nil {
+					all[purl] = integrity
+				}
+			}
+		}
+	}
+	return all
 }
 
 // openOrBegin reads a registry, or begins one where there is no file.
