@@ -14,6 +14,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers/tree"
 	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/runtime/identity"
 )
 
 func registryPropose(p *program) *cli.Command {
@@ -149,6 +150,20 @@ func (l *loaded) save(edit registry.Edit) error {
 	return nil
 }
 
+// weakness says that somebody else decides at the start what an entry starts,
+// where nothing in the entry would show; "" when that is not so.
+func weakness(e *registry.Entry) string {
+	m := &e.Match
+	switch {
+	case m.Integrity != nil || m.Image != "":
+		return ""
+	case m.Argv == nil && m.PURL != "":
+		return "a launcher fetches " + m.PURL + " at the start, and dependencies as they are served that day"
+	}
+	why, _ := identity.Weak(m.Argv)
+	return why
+}
+
 func registryRule(p *program, status registry.Status) *cli.Command {
 	verb := map[registry.Status]string{registry.Approved: "approve", registry.Denied: "deny"}[status]
 	flags := []cli.Flag{
@@ -190,8 +205,14 @@ func registryRule(p *program, status registry.Status) *cli.Command {
 			if err := l.save(edit); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(p.stdout, "%s: %s by %s\n", oneLine(id), status, oneLine(c.String("approver")))
-			return err
+			if _, err = fmt.Fprintf(p.stdout, "%s: %s by %s\n", oneLine(id), status, oneLine(c.String("approver"))); err != nil {
+				return err
+			}
+			if why := weakness(edit.Changed[0]); why != "" && status == registry.Approved {
+				fmt.Fprintf(p.stderr, "sallyport: %s is approved by what its command line says alone: %s\n", oneLine(id), oneLine(why))
+				fmt.Fprintln(p.stderr, "sallyport: hint: match.integrity in its entry lets sallyport run check what was started; docs/registry.md")
+			}
+			return nil
 		},
 	}
 }
