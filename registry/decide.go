@@ -359,10 +359,14 @@ var wording = map[string]string{
 func detail(what string, s *subject, m *matcher) string {
 	switch what {
 	case "file":
-		if want := m.entry.Match.FileSHA256; want != "" && s.FileSHA256 != want {
-			return ": what is executed has the SHA-256 " + s.FileSHA256
+		what, have := "what is executed", s.FileSHA256
+		if want := m.entry.Match.FileSHA256; want == "" || want == have {
+			what, have = "the script", s.ScriptSHA256
 		}
-		return ": the script has the SHA-256 " + s.ScriptSHA256
+		if have == Missing {
+			return ": " + what + " cannot be read"
+		}
+		return ": " + what + " has the SHA-256 " + have
 	case "environment":
 		for _, name := range s.Env {
 			if !slices.Contains(m.env, name) {

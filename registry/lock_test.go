@@ -85,6 +85,10 @@ func TestPins(t *testing.T) {
 	if d := r.Decide(id, Who{}, "", today); !d.Allowed {
 		t.Error(d.Reason)
 	}
+	id.FileSHA256 = Missing
+	if d := r.Decide(id, Who{}, "", today); d.Allowed || !strings.Contains(d.Reason, "what is executed cannot be read") {
+		t.Errorf("%+v", d)
+	}
 	id.FileSHA256 = digest1[7:]
 	if d := r.Decide(id, Who{}, "", today); d.Allowed || d.Changed != "file" || !strings.Contains(d.Reason, "approves another file: what is executed has the SHA-256 "+digest1[7:]) {
 		t.Errorf("%+v", d)

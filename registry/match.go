@@ -34,7 +34,8 @@ type Identity struct {
 	Surface string // "sha256:HEX"; "" when not known
 
 	// Of the file that is executed and of Script, as match spells them; "" when
-	// not known, which no declaration makes them.
+	// not known, as for every declaration, and Missing when there is none to be
+	// read, which no entry that pins one approves.
 	FileSHA256, ScriptSHA256 string
 }
 
@@ -68,6 +69,9 @@ func Identify(s *analyzers.Server) Identity {
 	}
 	return id
 }
+
+// Missing stands for the digest of a file that is not there or not readable.
+const Missing = "missing"
 
 // IsZero reports whether nothing but a name is known of the server.
 func (id *Identity) IsZero() bool {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/analyzers/launch"
+	"github.com/sallyport-mcp/sallyport/registry"
 )
 
 // Executable is a file that is executed, or a script that an interpreter is
@@ -143,8 +144,32 @@ func interpreter(f *os.File) string {
 	return line
 }
 
-// Hash reads the open file and sets Digest: about 1 ms a megabyte and less. It
-// trusts no cache.
+// Describe tells a server's identity the digests that registry.Registry.Pins
+// asks for. A file that is not there or cannot be read is told as
+// registry.Missing, which no pin allows; the error says why.
+func (e *Executable) Describe(id *registry.Identity, file, script bool) error {
+	var errs []error
+	told := func(e *Executable, into *string) {
+		*into = registry.Missing
+		if e == nil {
+			errs = append(errs, fmt.Errorf("%w: the command line runs no script that is there", ErrUnread))
+		} else if err := e.Hash(); err != nil {
+			errs = append(errs, err)
+		} else {
+			*into = strings.TrimPrefix(e.Digest, "sha256:")
+		}
+	}
+	if file {
+		told(e, &id.FileSHA256)
+	}
+	if script {
+		told(e.Script, &id.ScriptSHA256)
+	}
+	return errors.Join(errs...)
+}
+
+// Hash reads the open file and sets Digest: 1 to 3 ms a megabyte. It trusts no
+// cache.
 func (e *Executable) Hash() error {
 	if e.file == nil {
 		return fmt.Errorf("%w: %s", ErrUnread, analyzers.Untrusted(e.Path))

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/sallyport-mcp/sallyport/analyzers/clientconfig"
+	"github.com/sallyport-mcp/sallyport/registry"
 )
 
 // write writes files below a directory and returns it.
@@ -102,8 +103,14 @@ func TestOpen(t *testing.T) {
 	if err := errors.Join(e.Hash(), e.Script.Hash()); err != nil || e.Script.Digest != digest("app") || e.Digest != digest("#!"+sh+"\n") {
 		t.Error(e.Digest, e.Script.Digest, err)
 	}
+	id := registry.Command([]string{dir + "/node", "app.js"})
+	if err := e.Describe(&id, true, true); err != nil || "sha256:"+id.FileSHA256 != e.Digest || "sha256:"+id.ScriptSHA256 != digest("app") {
+		t.Errorf("%+v %v", id, err)
+	}
 	if e := mustOpen(t, []string{dir + "/node", "missing.js"}, dir+"/work"); e.Script != nil {
 		t.Error("a script that is not there is open")
+	} else if err := e.Describe(&id, false, true); !errors.Is(err, ErrUnread) || id.ScriptSHA256 != registry.Missing {
+		t.Errorf("%+v %v", id, err)
 	}
 	for _, test := range []struct {
 		argv []string
