@@ -334,7 +334,7 @@ func (p *program) rewrite(name string, undo, all bool, shim wrap.Shim, choose wr
 		return nil, err
 	}
 	r := &rewrite{path: name, target: target, mode: info.Mode().Perm()}
-	if r.before, err = readBounded(target, tree.MaxBytes); err != nil {
+	if r.before, err = readUpTo(target, tree.MaxBytes); err != nil {
 		return nil, err
 	}
 	// A link may have another name than a client's: the one that was named
@@ -420,7 +420,7 @@ func (p *program) confirm(question string) error {
 // commit writes one file, whole or not at all, and only over what was read.
 func (p *program) commit(r *rewrite, undo bool) error {
 	defer lockDir(filepath.Dir(r.target))()
-	now, err := readBounded(r.target, tree.MaxBytes)
+	now, err := readUpTo(r.target, tree.MaxBytes)
 	if err != nil || !bytes.Equal(now, r.before) {
 		return usage("run the command again: it reads the file anew", "%q was changed by somebody else meanwhile; it was not written", r.path)
 	}

@@ -54,7 +54,7 @@ func (p *program) recordPath(target string) string {
 
 // readRecord is nil without a record that can be read.
 func (p *program) readRecord(target string) *wrapRecord {
-	content, err := readBounded(p.recordPath(target), 2*tree.MaxBytes)
+	content, err := readUpTo(p.recordPath(target), 2*tree.MaxBytes)
 	if err != nil {
 		return nil
 	}

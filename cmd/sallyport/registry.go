@@ -81,7 +81,7 @@ func readRegistry(name string) (*loaded, error) {
 	if name == "" {
 		return nil, usage("--registry "+registry.DefaultFile, "no registry was named")
 	}
-	content, err := readBounded(name, tree.MaxYAMLBytes)
+	content, err := readBounded(name)
 	if err != nil {
 		return nil, usage("sallyport registry propose TARGET --registry "+quoteArg(name)+" begins one", "cannot read %q: %v", name, reason(err))
 	}
@@ -104,9 +104,12 @@ func reason(err error) error {
 	return err
 }
 
-// readBounded reads a file, and no more than one byte beyond the limit, which
-// is the parser's: that one refuses it then.
-func readBounded(name string, limit int64) ([]byte, error) {
+// readBounded reads no more of a file than the parser of registries would take.
+func readBounded(name string) ([]byte, error) { return readUpTo(name, tree.MaxYAMLBytes) }
+
+// readUpTo reads a file, and no more than one byte beyond the limit, which is
+// a parser's: that one refuses it then.
+func readUpTo(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -122,7 +125,7 @@ func readBounded(name string, limit int64) ([]byte, error) {
 // file since it was read. A crash leaves the old file or the new one.
 func saveRegistry(l *loaded, content []byte) error {
 	defer lockDir(filepath.Dir(l.path))()
-	now, err := readBounded(l.path, tree.MaxYAMLBytes)
+	now, err := readBounded(l.path)
 	if err != nil || sha256.Sum256(now) != l.sum {
 		return usage("run the command again: it reads the file anew", "%q was changed by somebody else meanwhile; nothing was written", l.path)
 	}
@@ -175,7 +178,7 @@ such as one that can never match; notes are for the next review. --strict: warni
 			if name == "" || c.NArg() > 1 {
 				return usage("sallyport registry check "+registry.DefaultFile, "check needs one file")
 			}
-			content, err := readBounded(name, tree.MaxYAMLBytes)
+			content, err := readBounded(name)
 			if err != nil {
 				return usage("name a registry", "cannot read %q: %v", name, reason(err))
 			}

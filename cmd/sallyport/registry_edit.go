@@ -89,7 +89,7 @@ func (p *program) locked(targets []string) map[string][]string {
 	for _, dir := range targets {
 		for _, name := range registry.LockFiles {
 			file := filepath.Join(dir, name)
-			content, err := readBounded(file, tree.MaxBytes)
+			content, err := readUpTo(file, tree.MaxBytes)
 			if err != nil {
 				continue // a target that is no directory, or one without this lockfile
 			}
