@@ -2,19 +2,23 @@ package identity
 
 import (
 	"archive/tar"
+	"bufio"
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"crypto/sha512"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -106,16 +110,19 @@ func (p *Package) compareTarball(lock string) error {
 		return nil
 	}
 	digits := hex.EncodeToString(sum)
-	archive, err := readFile(filepath.Join(cache, "_cacache", "content-v2", "sha512", digits[:2], digits[2:4], digits[4:]), maxArchive)
+	archive, err := openFile(filepath.Join(cache, "_cacache", "content-v2", "sha512", digits[:2], digits[2:4], digits[4:]), maxArchive)
 	if err != nil {
 		return nil
 	}
-	if got := sha512.Sum512(archive); !bytes.Equal(got[:], sum) {
-		return nil // the cache is broken, and npm would fetch it again
-	}
-	files, err := unpack(archive)
+	defer archive.Close()
+	h := sha512.New()
+	whole := io.TeeReader(archive, h)
+	files, err := unpack(whole)
 	if errors.Is(err, errTooLarge) {
 		return nil
+	}
+	if _, bad := io.Copy(io.Discard, whole); bad != nil || !bytes.Equal(h.Sum(nil), sum) {
+		return nil // the cache is broken, and npm would fetch it again
 	}
 	if err != nil {
 		return fmt.Errorf("%w: the archive of %s: %w", ErrUnresolved, p.PURL, err)
@@ -125,14 +132,17 @@ func (p *Package) compareTarball(lock string) error {
 
 var errTooLarge = errors.New("too large to compare")
 
+// digests are the SHA-256 that a file may have.
+type digests [][sha256.Size]byte
+
 // unpack reads the regular files of a package's archive, as npm lays them out:
 // without the first directory, links left out.
-func unpack(archive []byte) (map[string]func([]byte) bool, error) {
-	z, err := gzip.NewReader(bytes.NewReader(archive))
+func unpack(archive io.Reader) (map[string]digests, error) {
+	z, err := gzip.NewReader(archive)
 	if err != nil {
 		return nil, err
 	}
-	files := map[string]func([]byte) bool{}
+	files := map[string]digests{}
 	total := int64(0)
 	for t := tar.NewReader(io.LimitReader(z, maxContent+1)); ; {
 		h, err := t.Next()
@@ -140,9 +150,6 @@ func unpack(archive []byte) (map[string]func([]byte) bool, error) {
 			return files, nil
 		}
 		if err != nil {
-			if total > maxContent {
-				return nil, errTooLarge
-			}
 			return nil, err
 		}
 		if total += h.Size + 512; total > maxContent || len(files) >= maxFiles {
@@ -152,27 +159,37 @@ func unpack(archive []byte) (map[string]func([]byte) bool, error) {
 		if h.Typeflag != tar.TypeReg || !ok || path.Base(name) == ".gitignore" || path.Base(name) == ".npmignore" {
 			continue // npm renames the last two
 		}
-		want, err := io.ReadAll(t)
-		if err != nil {
+		// The last file of a name counts; npm takes the \r out of "#!" lines.
+		var whole, unix hash.Hash = sha256.New(), sha256.New()
+		r := bufio.NewReader(t)
+		line, err := r.ReadSlice('\n')
+		whole.Write(line)
+		if cut, ok := bytes.CutSuffix(line, []byte("\r\n")); ok && bytes.HasPrefix(line, []byte("#!")) {
+			unix.Write(append(bytes.Clone(cut), '\n'))
+		} else {
+			unix.Write(line)
+		}
+		if err == nil || errors.Is(err, bufio.ErrBufferFull) {
+			_, err = io.Copy(io.MultiWriter(whole, unix), r)
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, err
 		}
-		// The last file of a name counts; npm takes the \r out of "#!" lines.
-		files[path.Clean("/" + name)[1:]] = func(got []byte) bool {
-			return bytes.Equal(want, got) || bytes.HasPrefix(got, []byte("#!")) && bytes.Equal(bytes.Replace(want, []byte("\r\n"), []byte("\n"), 1), got)
-		}
+		files[path.Clean("/" + name)[1:]] = digests{[sha256.Size]byte(whole.Sum(nil)), [sha256.Size]byte(unix.Sum(nil))}
 	}
 }
 
-// compare holds the files below a directory to what they must be.
-func (p *Package) compare(dir string, files map[string]func([]byte) bool) error {
+// compare holds the files below a directory, which no link leads out of, to
+// what they must be.
+func (p *Package) compare(dir string, files map[string]digests) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnresolved, err)
 	}
 	defer root.Close()
-	for name, is := range files {
-		content, err := readIn(root, filepath.FromSlash(name))
-		if err != nil || !is(content) {
+	for name, want := range files {
+		got, err := hashIn(root, filepath.FromSlash(name))
+		if err != nil || !slices.Contains(want, got) {
 			return fmt.Errorf("%w: %s: %s differs", ErrAltered, p.PURL, analyzers.Untrusted(path.Join(filepath.ToSlash(dir), name)))
 		}
 	}
@@ -180,37 +197,54 @@ func (p *Package) compare(dir string, files map[string]func([]byte) bool) error 
 	return nil
 }
 
-// readIn reads a regular file that no link leads out of the root to.
-func readIn(root *os.Root, name string) ([]byte, error) {
+func hashIn(root *os.Root, name string) (sum [sha256.Size]byte, err error) {
 	f, err := root.OpenFile(name, os.O_RDONLY|nonblocking, 0)
 	if err != nil {
-		return nil, err
+		return sum, err
 	}
-	return readAll(f, maxContent)
+	defer f.Close()
+	if err := bounded(f, maxContent); err != nil {
+		return sum, err
+	}
+	h := sha256.New()
+	if _, err := io.Copy(h, io.LimitReader(f, maxContent)); err != nil {
+		return sum, err
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
 }
 
 // readFile reads a regular file of at most limit bytes.
 func readFile(name string, limit int64) ([]byte, error) {
+	f, err := openFile(name, limit)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+func openFile(name string, limit int64) (*os.File, error) {
 	f, err := os.OpenFile(name, os.O_RDONLY|nonblocking, 0)
 	if err != nil {
 		return nil, err
 	}
-	return readAll(f, limit)
-}
-
-func readAll(f *os.File, limit int64) ([]byte, error) {
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
+	if err := bounded(f, limit); err != nil {
+		f.Close()
 		return nil, err
 	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: f.Name(), Err: errors.New("not a regular file")}
+	return f, nil
+}
+
+// bounded refuses what is no regular file of at most limit bytes.
+func bounded(f *os.File, limit int64) error {
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		return err
+	case !info.Mode().IsRegular():
+		return &fs.PathError{Op: "read", Path: f.Name(), Err: errors.New("not a regular file")}
+	case info.Size() > limit:
+		return &fs.PathError{Op: "read", Path: f.Name(), Err: errTooLarge}
 	}
-	if info.Size() > limit {
-		return nil, &fs.PathError{Op: "read", Path: f.Name(), Err: errTooLarge}
-	}
-	content := make([]byte, info.Size())
-	_, err = io.ReadFull(f, content)
-	return content, err
+	return nil
 }

@@ -136,5 +136,5 @@ func launches(c command) bool {
 // passes reports whether a process below a launcher is a shell that does
 // nothing but start one command: sh -c COMMAND.
 func passes(c command) bool {
-	return shells[baseOf(c.exe)] && len(c.argv) > 1 && (c.argv[1] == "-c" || c.argv[0] == "cmd")
+	return shells[baseOf(c.exe)] && len(c.argv) > 1 && c.argv[1] == "-c"
 }

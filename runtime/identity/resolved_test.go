@@ -71,11 +71,12 @@ func npx(t testing.TB, archived bool, files map[string]string) (cache, integrity
 	return cache, integrity
 }
 
-var content = map[string]string{"package.json": `{"name":"@acme/files"}`, "dist/index.js": "#!/bin/sh\nread line\n", "dist/lib.js": "lib", ".gitignore": "x"}
+var content = map[string]string{"bin.js": "#!/usr/bin/env node\r\nx\r\n", "package.json": `{"name":"@acme/files"}`, "dist/index.js": "#!/bin/sh\nread line\n", "dist/lib.js": "lib", ".gitignore": "x"}
 
 func TestNPM(t *testing.T) {
 	cache, integrity := npx(t, true, content)
 	tree := cache + "/_npx/0a/node_modules/"
+	write(t, tree, map[string]string{"@acme/files/bin.js": "#!/usr/bin/env node\nx\r\n"}) // as npm writes it
 	want := Package{PURL: "pkg:npm/%40acme/files@1.2.3", Version: "1.2.3", Integrity: integrity, Path: tree + "@acme/files", Basis: Files}
 	for _, file := range []string{tree + ".bin/files", "dist/lib.js", tree + "@acme/files/dist/index.js"} {
 		if p, err := npmPackage(file, tree+"@acme/files"); err != nil || p == nil || *p != want {
@@ -265,7 +266,7 @@ func FuzzPointer(f *testing.F) {
 func FuzzUnpack(f *testing.F) {
 	f.Add(tarball(f, map[string]string{"a": "b", "../c": "d"}))
 	f.Fuzz(func(t *testing.T, archive []byte) {
-		files, err := unpack(archive)
+		files, err := unpack(bytes.NewReader(archive))
 		for name := range files {
 			if err == nil && (strings.HasPrefix(name, "/") || strings.HasPrefix(name, "..")) {
 				t.Fatalf("%q", name)

@@ -117,15 +117,16 @@ func distribution(env, info string, files map[string]string) (*Package, error) {
 	if err != nil {
 		return p, fmt.Errorf("%w: %w", ErrUnresolved, err)
 	}
-	must := map[string]func([]byte) bool{}
+	must := map[string]digests{}
 	for name, sum := range files {
 		if sum == "" {
 			continue // RECORD itself, compiled files
 		}
-		must[filepath.ToSlash(filepath.Join(site, filepath.FromSlash(name)))] = func(got []byte) bool {
-			have := sha256.Sum256(got)
-			return base64.RawURLEncoding.EncodeToString(have[:]) == sum
+		want, err := base64.RawURLEncoding.DecodeString(sum)
+		if err != nil || len(want) != sha256.Size {
+			return p, fmt.Errorf("%w: %s/RECORD has a digest that is none", ErrUnresolved, analyzers.Untrusted(info))
 		}
+		must[filepath.ToSlash(filepath.Join(site, filepath.FromSlash(name)))] = digests{[sha256.Size]byte(want)}
 	}
 	return p, p.compare(env, must)
 }
