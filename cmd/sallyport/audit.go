@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sallyport-mcp/sallyport/internal/shim"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
 )
 
@@ -27,21 +28,6 @@ func auditCommand(p *program) *cli.Command {
 			return usage("use one of: verify, tail, report", "audit needs a sub-command")
 		},
 	}
-}
-
-// stateDir is where this user's keys and heads of logs are: $SALLYPORT_STATE,
-// $XDG_STATE_HOME/sallyport or ~/.local/state/sallyport.
-func (p *program) stateDir() (string, error) {
-	if dir := p.env("SALLYPORT_STATE"); dir != "" {
-		return dir, nil
-	}
-	if dir := p.env("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "sallyport"), nil
-	}
-	if home := p.env("HOME"); home != "" {
-		return filepath.Join(home, ".local", "state", "sallyport"), nil
-	}
-	return "", usage("set SALLYPORT_STATE to a private directory", "there is no home directory to keep state in")
 }
 
 func auditFlags(more ...cli.Flag) []cli.Flag {
@@ -85,7 +71,7 @@ func (p *program) trust(c *cli.Context) (o audit.VerifyOptions, err error) {
 	}
 	state := c.String("state")
 	if state == "" {
-		if state, err = p.stateDir(); err != nil {
+		if state = shim.StateDir(p.env); state == "" {
 			return o, nil // nothing is remembered
 		}
 	}

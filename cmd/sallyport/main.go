@@ -51,6 +51,7 @@ var commands = []func(*program) *cli.Command{
 	runCommand,
 	policyCommand,
 	auditCommand,
+	initCommand,
 	versionCommand,
 }
 

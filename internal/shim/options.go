@@ -1,10 +1,10 @@
 package shim
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -118,7 +118,7 @@ func parse(args []string, w World) (*options, error) {
 		return nil, hint("one of "+strings.Join(runtime.MinVersions(), ", "), "--min-protocol %q is no version of MCP", analyzers.Untrusted(o.minProtocol))
 	}
 	if o.stateDir == "" {
-		o.stateDir = stateDir(w)
+		o.stateDir = StateDir(func(name string) string { return env(w, name) })
 	}
 	if o.servers != "" {
 		if err := o.declared(); err != nil {
@@ -149,17 +149,24 @@ func env(w World, name string) string {
 	return ""
 }
 
-// stateDir is where keys and serials are: XDG's state directory, or its like.
-func stateDir(w World) string {
-	if d := env(w, "SALLYPORT_STATE"); d != "" {
-		return d
+// StateDir is where this user's keys, heads of logs, serials and originals of
+// wrapped files are: $SALLYPORT_STATE, or sallyport in $XDG_STATE_HOME (XDG base
+// directories), in %LOCALAPPDATA%, or in ~/.local/state. It is "" without any of
+// these.
+func StateDir(env func(string) string) string {
+	if dir := env("SALLYPORT_STATE"); dir != "" {
+		return dir
 	}
-	if d := env(w, "XDG_STATE_HOME"); d != "" {
-		return filepath.Join(d, "sallyport")
+	base := env("XDG_STATE_HOME")
+	if !filepath.IsAbs(base) {
+		base = env("LOCALAPPDATA")
 	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return filepath.Join(os.TempDir(), "sallyport")
+	if base == "" {
+		home := cmp.Or(env("HOME"), env("USERPROFILE"))
+		if home == "" {
+			return ""
+		}
+		base = filepath.Join(home, ".local", "state")
 	}
-	return filepath.Join(home, ".local", "state", "sallyport")
+	return filepath.Join(base, "sallyport")
 }
