@@ -39,10 +39,9 @@ func kindOf(method string) string {
 
 // listing is what a server has shown of one kind of definition.
 type listing struct {
-	kind         string
-	seen         map[string]*shown
-	order        []string // names as they first came
-	instructions string   // of the server; kept with the tools
+	kind  string
+	seen  map[string]*shown
+	order []string // names as they first came
 
 	complete bool      // all pages were seen
 	verified time.Time // when the last page came

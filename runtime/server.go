@@ -233,7 +233,7 @@ func (s *Session) greeting(q *request, m *jsonrpc.Message, r audit.Record, v *Ve
 	}
 	at := m.Find(m.Result, "instructions")
 	said := string(m.Text(at, nil))
-	s.lists["tool"].instructions = said
+	s.instructions, s.info = &said, bytes.Clone(m.Find(m.Result, "serverInfo").In(m.Bytes))
 	no := s.instructed(said)
 	if no == nil {
 		no = s.judged("result", "", "serverInfo", m, m.Find(m.Result, "serverInfo"))

@@ -3,6 +3,7 @@ package runtime
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -43,7 +44,9 @@ type Session struct {
 	prefix string
 	meta   []byte // _meta of the client's last request, for our own ones (2026-07-28)
 
-	stopped *Refusal
+	instructions *string // as the server gave them; nil before the handshake
+	info         json.RawMessage
+	stopped      *Refusal
 }
 
 // side is what one direction needs to read frames.
@@ -164,21 +167,32 @@ func (s *Session) Waiting() bool {
 	return len(s.calls) > 0
 }
 
-// Surface is what the server has shown so far, definitions as it wrote them: in
-// observe mode a proposal is made of it. It is false when nothing was listed.
-func (s *Session) Surface() (instructions string, parts map[string][][]byte, ok bool) {
+// Seen is what a server has shown in a session, definitions as it wrote them. A
+// nil list was not asked for.
+type Seen struct {
+	Tools, Prompts, Resources, Templates []json.RawMessage
+	Instructions                         *string // nil before the handshake
+	ServerInfo                           json.RawMessage
+}
+
+// Seen returns what the server has shown so far: in observe mode a proposal is
+// made of it. It is false when that is nothing.
+func (s *Session) Seen() (Seen, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	parts = map[string][][]byte{}
-	for _, l := range s.lists {
-		if l.complete {
-			ok = true
+	list := func(kind string) []json.RawMessage {
+		l := s.lists[kind]
+		if !l.complete {
+			return nil
 		}
+		out := []json.RawMessage{}
 		for _, name := range l.order {
-			parts[l.kind] = append(parts[l.kind], l.seen[name].raw)
+			out = append(out, l.seen[name].raw)
 		}
+		return out
 	}
-	return s.lists["tool"].instructions, parts, ok
+	seen := Seen{Tools: list("tool"), Prompts: list("prompt"), Resources: list("resource"), Templates: list("template"), Instructions: s.instructions, ServerInfo: s.info}
+	return seen, seen.Instructions != nil || seen.Tools != nil
 }
 
 // decide asks the policies about one action of this session.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"os/signal"
 	"syscall"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/internal/shim"
 	"github.com/sallyport-mcp/sallyport/manifest/seal"
+	"github.com/sallyport-mcp/sallyport/runtime/audit"
+	"github.com/sallyport-mcp/sallyport/runtime/telemetry"
 )
 
 func runCommand(p *program) *cli.Command {
@@ -22,7 +25,7 @@ func runCommand(p *program) *cli.Command {
 			ctx, stop := signal.NotifyContext(c.Context, syscall.SIGTERM)
 			defer stop()
 			code := shim.Run(ctx, c.Args().Slice(), shim.World{
-				Stdin: p.stdin, Stdout: p.stdout, Stderr: p.stderr, Env: os.Environ(), Verify: p.verifySigned,
+				Stdin: p.stdin, Stdout: p.stdout, Stderr: p.stderr, Env: os.Environ(), Verify: p.verifySigned, Telemetry: exportRecords,
 			})
 			if code != exitClean {
 				return &failure{code: code} // what there is to say was said
@@ -64,4 +67,18 @@ func (p *program) verifySigned(name string, document []byte, s shim.Signature) e
 		return refused(name, err)
 	}
 	return nil
+}
+
+// exportRecords starts OpenTelemetry and Prometheus, as far as they are asked
+// for.
+func exportRecords(ctx context.Context, metrics string, warn func(string)) (func(*audit.Record), func(), error) {
+	t, err := telemetry.Start(ctx, telemetry.Options{Metrics: metrics, Version: version, Warn: warn})
+	if err != nil || t == nil {
+		return nil, nil, err
+	}
+	return t.Observe, func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		_ = t.Close(ctx) // what cannot be sent any more is lost, and the log has it
+	}, nil
 }

@@ -22,8 +22,11 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers/statement"
 	"github.com/sallyport-mcp/sallyport/manifest"
 	"github.com/sallyport-mcp/sallyport/registry"
+	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/catalog"
+	"github.com/sallyport-mcp/sallyport/rules/judge"
 	"github.com/sallyport-mcp/sallyport/runtime"
+	"github.com/sallyport-mcp/sallyport/runtime/identity"
 	"github.com/sallyport-mcp/sallyport/runtime/policy"
 )
 
@@ -32,6 +35,10 @@ type approved struct {
 	*options
 	world World
 	say   func(string, ...any)
+
+	exe       *identity.Executable
+	pinned    bool     // the entry names the digest of what is executed
+	integrity []string // of the package that a launcher starts
 
 	seen  map[string]stamp // of every file that was read
 	told  bool
@@ -105,20 +112,38 @@ func (a *approved) load(now time.Time) (*runtime.Guard, error) {
 			a.say("%s", p)
 		}
 	}
+	list, err := a.ruleSet()
+	if err != nil {
+		return nil, err
+	}
 	who, err := reg.Doc.ParseWho(a.as)
 	if err != nil {
 		return nil, hint("sallyport registry explain WHO shows what the registry knows", "--as: %s", err)
 	}
 	id := registry.Command(a.argv)
 	id.Name = a.name
+	if who.Client == "" {
+		caller, _ := identity.Parent() // what is not known stays empty
+		who.Client = caller.Client
+	}
+	file, script := reg.Pins(id)
+	a.pinned = file || script
+	if a.pinned {
+		if err := a.exe.Describe(&id, file, script); err != nil && !a.told {
+			a.say("what is executed: %s", err)
+		}
+	}
 	c := runtime.Config{
-		Policy: set, Identity: id, Who: who, User: account(), Mode: a.mode, Rules: catalog.All, SecretsAllowed: a.allowSecrets,
+		Policy: set, Identity: id, Who: who, User: account(), Mode: a.mode, Rules: list, SecretsAllowed: a.allowSecrets,
 		Limits: runtime.Limits{MinVersion: a.minProtocol},
 	}
 	entry := set.Server(id).Decide(&policy.Request{Who: who, User: c.User, Action: policy.Connect, Today: now.UTC().Format(time.DateOnly)}).Entry
 	if entry != nil {
 		c.AllowedEnv = entry.Match.Env
-		c.Zone = entry.Zone
+		c.Zone, a.integrity = entry.Zone, entry.Match.Integrity
+		if why, weak := identity.Weak(a.argv); weak && a.integrity == nil && !a.told {
+			a.say("%s: entry %q does not say which package it must be (match.integrity)", why, entry.ID)
+		}
 	}
 	if entry != nil && (entry.Manifest.Digest != "" || a.manifest != "") {
 		c.Manifest, c.Fault = a.loadManifest(reg, entry)
@@ -127,6 +152,50 @@ func (a *approved) load(now time.Time) (*runtime.Guard, error) {
 	}
 	a.told = true
 	return runtime.NewGuard(c), nil
+}
+
+// ruleSet is the rules of a scan, with those of --rules.
+func (a *approved) ruleSet() (func() []*rules.Rule, error) {
+	if a.rules == "" {
+		return catalog.All, nil
+	}
+	files, err := filepath.Glob(filepath.Join(a.rules, "*"))
+	for _, name := range append(files, a.rules) {
+		if info, err := os.Stat(name); err == nil {
+			a.seen[name] = stamp{info.Size(), info.ModTime(), info}
+		}
+	}
+	var pack *judge.Pack
+	if err == nil {
+		pack, err = judge.Default().With(os.DirFS(a.rules))
+	}
+	var all []*rules.Rule
+	if err == nil {
+		all, err = catalog.With(pack)
+	}
+	if err != nil {
+		return nil, hint("sallyport rules test DIR", "--rules %s: %s", analyzers.Untrusted(a.rules), err)
+	}
+	return func() []*rules.Rule { return all }, nil
+}
+
+// answered looks once more at what runs, now that the server has answered.
+func (a *approved) answered(pid int, held bool) *runtime.Refusal {
+	if a.mode != runtime.Enforce {
+		return nil
+	}
+	if a.pinned && !held {
+		if err := a.exe.Unchanged(); err != nil {
+			return &runtime.Refusal{Rule: "changed-server", Reason: "what was started is not what was approved: " + err.Error(), Next: "start it again; if the change is meant, approve it"}
+		}
+	}
+	if a.integrity == nil {
+		return nil
+	}
+	if _, err := identity.Resolved(pid, a.integrity); err != nil {
+		return &runtime.Refusal{Rule: "changed-server", Reason: "the launcher did not start the approved package: " + err.Error(), Next: "sallyport registry explain shows the entry; clear the launcher's cache and start again"}
+	}
+	return nil
 }
 
 func (a *approved) loadRegistry(now time.Time) (*registry.Registry, error) {

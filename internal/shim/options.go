@@ -41,6 +41,10 @@ OPTIONS
   --min-protocol DATE   the oldest protocol version that is spoken (2024-11-05)
   --state DIR           keys and serials (default: sallyport in the user's state directory)
   --max-line BYTES      of one message (16777216)
+  --rules DIR           techniques of your own, beside the program's (docs/techniques.md)
+  --observed DIR        in observe mode, what servers show is kept here for sallyport registry propose DIR
+                        (default: observed in the state directory)
+  --metrics ADDR        a Prometheus endpoint; OTEL_* variables send traces and metrics (only sallyport)
   --quiet               nothing on standard error but what the server writes
 
 EXIT CODES
@@ -56,6 +60,7 @@ type options struct {
 	policies                              []string
 	mode                                  runtime.Mode
 	auditFile, stateDir, dir              string
+	rules, observed, metrics              string
 	lossyAudit, allowSecrets, quiet       bool
 	minProtocol                           string
 	maxLine                               int
@@ -92,6 +97,9 @@ func parse(args []string, w World) (*options, error) {
 	f.StringVar(&o.minProtocol, "min-protocol", runtime.MinVersions()[0], "")
 	f.StringVar(&o.stateDir, "state", "", "")
 	f.IntVar(&o.maxLine, "max-line", 16<<20, "")
+	f.StringVar(&o.rules, "rules", "", "")
+	f.StringVar(&o.observed, "observed", "", "")
+	f.StringVar(&o.metrics, "metrics", "", "")
 	f.BoolVar(&o.quiet, "quiet", false, "")
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -119,6 +127,12 @@ func parse(args []string, w World) (*options, error) {
 	}
 	if o.stateDir == "" {
 		o.stateDir = StateDir(func(name string) string { return env(w, name) })
+	}
+	if o.observed == "" {
+		o.observed = filepath.Join(o.stateDir, "observed")
+	}
+	if o.metrics != "" && w.Telemetry == nil {
+		return nil, hint("sallyport run --metrics has it", "this program has no --metrics")
 	}
 	if o.servers != "" {
 		if err := o.declared(); err != nil {

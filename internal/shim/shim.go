@@ -11,15 +11,17 @@ import (
 	"os"
 	"os/exec"
 	"os/user"
-	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/runtime"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
+	"github.com/sallyport-mcp/sallyport/runtime/identity"
+	"github.com/sallyport-mcp/sallyport/runtime/observed"
 	"github.com/sallyport-mcp/sallyport/runtime/stdio"
 )
 
@@ -38,6 +40,9 @@ type World struct {
 	// Verify checks the signature of a registry document with what --bundle,
 	// --trusted-root, --identity and --issuer say. nil: this program cannot.
 	Verify func(name string, document []byte, o Signature) error
+	// Telemetry starts what exports records; close sends what is left. nil: this
+	// program cannot. Both functions may be nil: nothing is asked for.
+	Telemetry func(ctx context.Context, metrics string, warn func(string)) (observe func(*audit.Record), close func(), err error)
 }
 
 // Signature says how a registry document must be signed.
@@ -80,38 +85,50 @@ func (o *options) run(ctx context.Context, w World) int {
 			fmt.Fprintf(w.Stderr, "sallyport: "+format+"\n", args...)
 		}
 	}
-	src := &approved{options: o, world: w, say: say}
+	exe, err := identity.Open(o.argv, o.dir, w.Env)
+	if err != nil {
+		return fail(w, hint("is it installed, and in PATH?", "%s cannot be started: %s", analyzers.Untrusted(o.argv[0]), err))
+	}
+	defer exe.Close()
+	src := &approved{options: o, world: w, say: say, exe: exe}
 	guard, err := src.load(time.Now())
 	if err != nil {
 		return fail(w, err)
 	}
+	go guard.Warm()
 	who, server := o.records(guard)
 	session := runtime.NewSession(guard, server, who)
 
-	record, done, err := o.audit(w, say)
+	write, done, err := o.audit(ctx, w, say)
 	if err != nil {
 		return fail(w, err)
 	}
 	defer done()
-	go guard.Warm()
 	guards := make(chan *runtime.Guard)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	go src.watch(watching, guards)
+	if o.mode == runtime.Observe {
+		defer o.observe(watching, session, say)()
+	}
 
-	command := exec.CommandContext(context.WithoutCancel(ctx), o.argv[0], o.argv[1:]...)
-	command.Env = o.environment(w, guard, say)
-	command.Dir = o.dir
-	if filepath.Base(o.argv[0]) == o.argv[0] && command.Err != nil {
-		return fail(w, hint("is it installed, and in PATH?", "%s cannot be started: %s", analyzers.Untrusted(o.argv[0]), command.Err))
+	command := exec.Command(o.argv[0], o.argv[1:]...)
+	command.Err = nil // identity.Open has found it
+	command.Env, command.Dir = o.environment(w, guard, say), o.dir
+	held := false
+	if src.pinned {
+		command.Path, command.ExtraFiles, held = exe.Start(3)
+	} else {
+		command.Path = exe.Path
 	}
 	err = stdio.Run(ctx, stdio.Options{
 		Session: session, Command: command, Stdin: w.Stdin, Stdout: w.Stdout, Stderr: w.Stderr,
 		Record: func(r *audit.Record) error {
 			tell(w.Stderr, o, r)
-			return record(r)
+			return write(r)
 		},
 		LossyAudit: o.lossyAudit, Guards: guards, MaxLine: o.maxLine,
+		Answered: func(pid int) *runtime.Refusal { return src.answered(pid, held) },
 	})
 	var exit *exec.ExitError
 	switch {
@@ -154,20 +171,68 @@ func (o *options) records(g *runtime.Guard) (audit.Who, audit.Server) {
 	}, server
 }
 
-// audit opens the log.
-func (o *options) audit(w World, say func(string, ...any)) (write func(*audit.Record) error, done func(), err error) {
+// audit opens the log and what records are exported to.
+func (o *options) audit(ctx context.Context, w World, say func(string, ...any)) (write func(*audit.Record) error, done func(), err error) {
+	observe, flush := func(*audit.Record) {}, func() {}
+	if w.Telemetry != nil {
+		started, ended, err := w.Telemetry(ctx, o.metrics, func(problem string) { say("%s", problem) })
+		if err != nil {
+			return nil, nil, hint("--metrics 127.0.0.1:9464", "%s", err)
+		}
+		if started != nil {
+			observe, flush = started, ended
+		}
+	}
 	if o.auditFile == "" {
-		return func(*audit.Record) error { return nil }, func() {}, nil
+		return func(r *audit.Record) error { observe(r); return nil }, flush, nil
 	}
 	log, err := audit.Open(o.auditFile, audit.Options{StateDir: o.stateDir})
 	if err != nil {
 		return nil, nil, err
 	}
-	return log.Write, func() {
+	write = func(r *audit.Record) error {
+		observe(r)
+		return log.Write(r)
+	}
+	return write, func() {
+		flush()
 		if err := log.Close(); err != nil {
 			say("the audit log: %s", err)
 		}
 	}, nil
+}
+
+// often is how often what a server shows is saved in observe mode.
+const often = 5 * time.Second
+
+// observe keeps what the server shows, and returns what does so for the last
+// time.
+func (o *options) observe(ctx context.Context, s *runtime.Session, say func(string, ...any)) func() {
+	var once sync.Once
+	save := func() {
+		seen, any := s.Seen()
+		if !any {
+			return
+		}
+		err := observed.Save(o.observed, observed.Server{
+			Name: o.name, Argv: o.argv, Tools: seen.Tools, Prompts: seen.Prompts, Resources: seen.Resources, Templates: seen.Templates,
+			Instructions: seen.Instructions, ServerInfo: seen.ServerInfo,
+		})
+		if err != nil {
+			once.Do(func() { say("what the server shows is not kept: %s", err) })
+		}
+	}
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(often):
+				save()
+			}
+		}
+	}()
+	return save
 }
 
 // environment is what the server gets: ours, without the variables that bring

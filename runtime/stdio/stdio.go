@@ -34,11 +34,12 @@ type Options struct {
 	LossyAudit bool
 	// Guards brings new guards: what was approved has changed. nil: none come.
 	Guards <-chan *runtime.Guard
-	// Started is called with the server's process id before its first answer
-	// goes on; a refusal of it ends the server. nil: nothing is asked.
-	Started func(pid int) *runtime.Refusal
-	MaxLine int           // bytes of a message: 16 MiB
-	Grace   time.Duration // between closing the server's input, SIGTERM and SIGKILL: 5 s
+	// Answered is called with the server's process id when its first message is
+	// there and before anything of it goes on; a refusal ends the server. nil:
+	// nothing is asked.
+	Answered func(pid int) *runtime.Refusal
+	MaxLine  int           // bytes of a message: 16 MiB
+	Grace    time.Duration // between closing the server's input, SIGTERM and SIGKILL: 5 s
 }
 
 // ErrRefused is the error of a session whose server was not started or was
@@ -71,8 +72,7 @@ type pump struct {
 	client, server *outlet
 	process        *process
 
-	gate   chan struct{} // closed when the server may answer
-	turn   sync.Mutex    // held while a frame of the server is judged and sent
+	turn   sync.Mutex // held while a frame of the server is judged and sent
 	locked sync.Mutex
 	refuse *runtime.Refusal
 }
@@ -85,16 +85,6 @@ func (p *pump) serve(ctx context.Context) error {
 	}
 	p.process, p.server = proc, newOutlet(proc.stdin)
 	defer p.server.close()
-	p.gate = make(chan struct{})
-	go func() {
-		defer close(p.gate)
-		if p.Started != nil {
-			if no := p.Started(proc.pid()); no != nil {
-				p.stop(no)
-			}
-		}
-	}()
-
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	gone := make(chan struct{}) // the client's input has ended
@@ -172,12 +162,19 @@ func (p *pump) fromClient(ctx context.Context) {
 func (p *pump) fromServer() {
 	frames := jsonrpc.NewFramer(p.process.stdout, p.MaxLine)
 	var v runtime.Verdict
+	first := true
 	for {
 		f, err := frames.Next()
-		<-p.gate
 		if err != nil && !unframed(err) {
 			return
 		}
+		if first && p.Answered != nil {
+			if no := p.Answered(p.process.pid()); no != nil {
+				p.stop(no)
+				return
+			}
+		}
+		first = false
 		p.turn.Lock()
 		now := time.Now()
 		if err == nil {
