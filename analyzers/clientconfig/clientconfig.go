@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/capture"
 	"github.com/sallyport-mcp/sallyport/analyzers/launch"
 	"github.com/sallyport-mcp/sallyport/analyzers/secret"
 	"github.com/sallyport-mcp/sallyport/analyzers/tree"
@@ -93,6 +94,10 @@ func (f format) read(file analyzers.File, root *tree.Node, into *analyzers.Catal
 	}
 	if f.byContent && len(r.client.Servers) == 0 {
 		return // the key meant something else
+	}
+	if shown := root.Get(f.surface); f.surface != "" && shown.IsObject() && len(r.client.Servers) == 1 {
+		r.claimed[shown] = true
+		r.surface(shown)
 	}
 	r.settings(root)
 	r.hooks(root.Get("hooks"))
@@ -226,6 +231,13 @@ func declared(n *tree.Node) bool {
 		}
 	}
 	return false
+}
+
+// surface reads what the one server of the file shows.
+func (r *reader) surface(n *tree.Node) {
+	s := r.client.Servers[0]
+	s.Surface = capture.Surface(n)
+	r.into.Secrets = append(r.into.Secrets, capture.Secrets(s)...)
 }
 
 // settings flattens what is not a declaration. The commands of hooks are kept

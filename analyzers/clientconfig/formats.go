@@ -14,6 +14,9 @@ type format struct {
 	servers []string
 	// frontMatter: the configuration is the YAML head of a Markdown file.
 	frontMatter bool
+	// surface is the member that holds what the servers of the file show: a
+	// capture.
+	surface string
 	// byContent: only declarations make the file ours; its name does not.
 	byContent bool
 }
@@ -41,6 +44,7 @@ var formats = []format{
 	{client: "roo", scope: analyzers.ScopeProject, files: []string{".roo/mcp.json", "settings/mcp_settings.json"}, servers: []string{"mcpServers"}},
 	{client: "zed", scope: analyzers.ScopeProject, files: []string{".zed/settings.json", "zed/settings.json"}, servers: []string{"context_servers"}},
 	{client: "opencode", scope: analyzers.ScopeProject, files: []string{"opencode.json", "opencode.jsonc", ".opencode/config.json"}, servers: []string{"mcp"}},
+	{client: "observed", scope: analyzers.ScopeUser, files: []string{"*.observed.json"}, servers: []string{"mcpServers"}, surface: "surface"}, // runtime/observed
 	{client: "continue", scope: analyzers.ScopeProject, files: []string{".continue/config.yaml", ".continue/config.yml", ".continue/config.json", ".continue/mcpServers/*.yaml", ".continue/mcpServers/*.yml", ".continue/mcpServers/*.json"}, servers: []string{"mcpServers", "experimental.modelContextProtocolServers.*"}},
 }
 
