@@ -49,6 +49,7 @@ var commands = []func(*program) *cli.Command{
 	manifestCommand,
 	registryCommand,
 	policyCommand,
+	auditCommand,
 	versionCommand,
 }
 

@@ -24,11 +24,15 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":    runForCode,
-			"fifo":    makeFIFO,
-			"write":   writeEscaped,
-			"same":    sameContent,
-			"keypair": makeKeypair,
+			"code":     runForCode,
+			"fifo":     makeFIFO,
+			"write":    writeEscaped,
+			"same":     sameContent,
+			"keypair":  makeKeypair,
+			"auditlog": writeAuditLog,
+			"observed": saveObserved,
+			"replace":  replaceIn,
+			"cut":      cutLines,
 		},
 	})
 }

@@ -118,14 +118,15 @@ type verifier struct {
 	keys     map[string]ed25519.PublicKey // by id: those to trust, or those the log names
 	heads    bool                         // the remembered head was met
 
-	name    string
-	at      int // line in the file
-	begun   bool
-	last    line          // the one before
-	part    uint64        // of the file
-	broken  *bytes.Buffer // lines that are none, until a recovery explains them
-	brokeAt int
-	why     error
+	name     string
+	at       int // line in the file
+	begun    bool
+	unsigned bool          // something is said behind the last checkpoint
+	last     line          // the one before
+	part     uint64        // of the file
+	broken   *bytes.Buffer // lines that are none, until a recovery explains them
+	brokeAt  int
+	why      error
 }
 
 func (v *verifier) problem(line int, format string, args ...any) {
@@ -219,6 +220,7 @@ func (v *verifier) line(l *line) {
 	}
 	v.follows(l)
 	v.begun = true
+	v.unsigned = v.unsigned || l.kind == "decision" || l.kind == "recovery"
 	v.last = *l
 	if r.Problem == nil {
 		r.Lines++
@@ -303,6 +305,7 @@ func (v *verifier) checkpoint(l *line) {
 		return
 	}
 	r.Checkpoints++
+	v.unsigned = false
 	r.Covered = l.seq
 	for _, id := range r.Signers {
 		if id == l.keyID {
@@ -337,9 +340,8 @@ func (v *verifier) finish() {
 	if r.Problem != nil {
 		return
 	}
-	// A line that ends a file says nothing that a signature had to cover.
-	if v.last.kind == "rotate" && r.Covered == v.last.seq-1 {
-		r.Covered = v.last.seq
+	if r.Covered > 0 && !v.unsigned {
+		r.Covered = r.LastSeq // what came behind only ends a file or begins one
 	}
 	head, ok := v.o.Heads[r.Log]
 	switch {
