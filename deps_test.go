@@ -36,6 +36,7 @@ var walls = []struct {
 	{"rules/reg", []string{"analyzers", "manifest", "registry", "rules"}, []string{"net", "os", "os/exec", "time"}},
 	{"rules/catalog", []string{"analyzers", "manifest", "rules"}, []string{"net", "os", "os/exec", "time"}},
 	{"rules", []string{"analyzers", "manifest"}, []string{"net", "os", "os/exec", "time"}},
+	{"runtime/telemetry", []string{"runtime/audit"}, []string{"os/exec"}},
 	{"runtime", []string{"analyzers", "manifest", "rules", "registry"}, []string{"net", "os/exec"}},
 }
 
@@ -45,6 +46,9 @@ var gates = map[string][]string{
 	module + "/manifest/seal":                 {"cmd/sallyport", "registry/remote"},
 	module + "/registry/remote":               {"cmd/sallyport"},
 	module + "/" + remote:                     {"cmd/sallyport"},
+	module + "/runtime/telemetry":             {"cmd/sallyport"},
+	"go.opentelemetry.io/":                    {"runtime/telemetry"},
+	"github.com/prometheus/":                  {"runtime/telemetry"},
 	"github.com/google/go-github/":            {"registry/remote", remote},
 	"github.com/sigstore/":                    {"manifest/seal"},
 	"github.com/google/go-containerregistry/": {"manifest/seal", "registry/remote", "cmd/sallyport", "internal/sigstoretest"},
