@@ -35,7 +35,7 @@ func Key(stateDir string) (ed25519.PrivateKey, error) {
 	if err := os.MkdirAll(stateDir, 0o700); err != nil {
 		return nil, err
 	}
-	public, private, err := ed25519.GenerateKey(rand.Reader)
+	_, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +50,7 @@ func Key(stateDir string) (ed25519.PrivateKey, error) {
 	if key, err = readKey(path); err != nil {
 		return nil, err
 	}
-	public = key.Public().(ed25519.PublicKey)
-	if der, err = x509.MarshalPKIXPublicKey(public); err != nil {
+	if der, err = x509.MarshalPKIXPublicKey(key.Public()); err != nil {
 		return nil, err
 	}
 	return key, place(filepath.Join(stateDir, publicFile), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), os.Rename)
