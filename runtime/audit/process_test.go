@@ -67,7 +67,7 @@ func writer(t *testing.T, path, state, session string, records int, more ...stri
 // TestKill: a writer is killed at any moment, and another one goes on. What
 // Write has taken is in the log, once; the log verifies each time.
 func TestKill(t *testing.T) {
-	rounds := 200
+	rounds := killRounds
 	if testing.Short() {
 		rounds = 20
 	}
