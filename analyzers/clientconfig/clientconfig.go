@@ -99,6 +99,10 @@ func (f format) read(file analyzers.File, root *tree.Node, into *analyzers.Catal
 		r.claimed[shown] = true
 		r.surface(shown)
 	}
+	if shown := root.Get(f.surface); f.surface != "" && shown.IsObject() && len(r.client.Servers) == 1 {
+		r.claimed[shown] = true
+		r.surface(shown)
+	}
 	r.settings(root)
 	r.hooks(root.Get("hooks"))
 	r.repeats(root)

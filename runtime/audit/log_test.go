@@ -38,6 +38,44 @@ func read(t *testing.T, path string) string {
 	return string(content)
 }
 
+// verifyFiles verifies a log with what its state directory knows, and returns
+// how often each request id is in it, by session.
+func verifyFiles(t *testing.T, path, state string) (*Report, map[string]map[string]int) {
+	t.Helper()
+	names, err := Files(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var files []File
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		files = append(files, File{filepath.Base(name), f})
+	}
+	key, err := Key(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heads, err := Heads(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]map[string]int{}
+	r, err := Verify(VerifyOptions{Keys: keysOf(key), Heads: heads, Each: func(r *Record, _ bool) {
+		if got[r.Session] == nil {
+			got[r.Session] = map[string]int{}
+		}
+		got[r.Session][string(r.RequestID)]++
+	}}, files...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r, got
+}
+
 // write makes a log of n records and returns its path.
 func write(t *testing.T, state string, n int, o Options) string {
 	t.Helper()
@@ -364,40 +402,6 @@ func TestAllocations(t *testing.T) {
 	}); n > 0 {
 		t.Errorf("%v allocations a record", n)
 	}
-}
-
-func BenchmarkWrite(b *testing.B) {
-	l, err := Open(filepath.Join(b.TempDir(), "audit.jsonl"), Options{StateDir: b.TempDir(), MaxBytes: -1})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Close()
-	r := sample()
-	b.ReportAllocs()
-	before := cpuTime()
-	for b.Loop() {
-		if err := l.Write(r); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
-}
-
-// BenchmarkBareWrite is the floor: a line of the same length, and nothing else.
-func BenchmarkBareWrite(b *testing.B) {
-	f, err := os.OpenFile(filepath.Join(b.TempDir(), "x"), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer f.Close()
-	line := make([]byte, 730)
-	before := cpuTime()
-	for b.Loop() {
-		if _, err := f.Write(line); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
 }
 
 func BenchmarkVerify(b *testing.B) {

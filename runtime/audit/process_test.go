@@ -64,47 +64,10 @@ func writer(t *testing.T, path, state, session string, records int, more ...stri
 	return cmd
 }
 
-// records are the request ids in the log, by session.
-func verifyFiles(t *testing.T, path, state string) (*Report, map[string]map[string]int) {
-	t.Helper()
-	names, err := Files(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var files []File
-	for _, name := range names {
-		f, err := os.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		files = append(files, File{filepath.Base(name), f})
-	}
-	key, err := Key(state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	heads, err := Heads(state)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]map[string]int{}
-	r, err := Verify(VerifyOptions{Keys: keysOf(key), Heads: heads, Each: func(r *Record, _ bool) {
-		if got[r.Session] == nil {
-			got[r.Session] = map[string]int{}
-		}
-		got[r.Session][string(r.RequestID)]++
-	}}, files...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r, got
-}
-
 // TestKill: a writer is killed at any moment, and another one goes on. What
 // Write has taken is in the log, once; the log verifies each time.
 func TestKill(t *testing.T) {
-	rounds := 200
+	rounds := killRounds
 	if testing.Short() {
 		rounds = 20
 	}
@@ -247,4 +210,38 @@ func cpuTime() time.Duration {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func BenchmarkWrite(b *testing.B) {
+	l, err := Open(filepath.Join(b.TempDir(), "audit.jsonl"), Options{StateDir: b.TempDir(), MaxBytes: -1})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer l.Close()
+	r := sample()
+	b.ReportAllocs()
+	before := cpuTime()
+	for b.Loop() {
+		if err := l.Write(r); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
+}
+
+// BenchmarkBareWrite is the floor: a line of the same length, and nothing else.
+func BenchmarkBareWrite(b *testing.B) {
+	f, err := os.OpenFile(filepath.Join(b.TempDir(), "x"), os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	line := make([]byte, 730)
+	before := cpuTime()
+	for b.Loop() {
+		if _, err := f.Write(line); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
 }
