@@ -4,7 +4,7 @@ GO ?= go
 FUZZTIME ?= 50000x
 BIN := bin/sallyport
 
-.PHONY: all build demo test test-sigstore race lint fuzz bench eval train docs check-docs rule clean self-scan
+.PHONY: all build demo test test-sigstore test-launchers race lint fuzz bench bench-shim eval train docs check-docs rule clean self-scan
 
 all: build test lint ## build, test, lint
 
@@ -24,6 +24,9 @@ test: ## every unit and script test
 
 test-sigstore: ## sign and verify with cosign against a private Sigstore; builds both first
 	.ci/sigstore.sh
+
+test-launchers: ## what runs behind the real npx and uvx; fetches two small servers
+	SALLYPORT_LAUNCHERS=1 $(GO) test -count=1 -run '^TestLaunchers$$' -v ./runtime/identity
 
 race: ## the same with the race detector
 	$(GO) test -race ./...
@@ -46,6 +49,9 @@ fuzz: ## every fuzz target for FUZZTIME (a count: a time limit ends some runs wi
 bench: ## CPU and memory of a scan against reading the same tree; all rules on one text
 	$(GO) run ./internal/bench
 	$(GO) test -run '^$$' -bench . ./rules/catalog
+
+bench-shim: ## what the shim adds to a server, against a raw byte pump in the same run
+	$(GO) run ./internal/benchshim
 
 eval: ## judge our own corpus; the floors are where the judge stands, raise them with it
 	$(GO) run ./internal/train -check

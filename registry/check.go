@@ -144,7 +144,9 @@ func (d *matcher) covers(m *matcher) bool {
 	if m.image != nil {
 		images = []image{*m.image}
 	}
+	same := func(wide, narrow string) bool { return wide == "" || wide == narrow }
 	return (d.argv == nil || slices.Equal(d.argv, m.argv)) &&
+		same(d.entry.Match.FileSHA256, m.entry.Match.FileSHA256) && same(d.entry.Match.ScriptSHA256, m.entry.Match.ScriptSHA256) &&
 		(d.pkg == nil || slices.ContainsFunc(packages, d.pkg.covers)) &&
 		(d.image == nil || slices.ContainsFunc(images, d.image.covers)) &&
 		(d.url == nil || m.url != nil && d.url.coversPattern(m.url))

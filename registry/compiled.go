@@ -91,6 +91,9 @@ type compiledEntry struct {
 	URL          string              `json:"url,omitzero"`
 	Image        string              `json:"image,omitzero"`
 	Env          []string            `json:"env,omitzero"`
+	FileSHA256   string              `json:"fileSha256,omitzero"`
+	ScriptSHA256 string              `json:"scriptSha256,omitzero"`
+	Integrity    []string            `json:"integrity,omitzero"`
 	Manifest     string              `json:"manifest,omitzero"`
 	Environments []string            `json:"environments,omitzero"`
 	Units        []string            `json:"units,omitzero"`
@@ -127,7 +130,7 @@ func (r *Registry) Encode(p Provenance, key ed25519.PrivateKey) ([]byte, error) 
 	}
 	for _, e := range d.Servers {
 		c.Servers = append(c.Servers, compiledEntry{
-			e.ID, e.Status, e.Transport, e.Match.Argv, e.Match.PURL, e.Match.URL, e.Match.Image, e.Match.Env, e.Manifest.Digest,
+			e.ID, e.Status, e.Transport, e.Match.Argv, e.Match.PURL, e.Match.URL, e.Match.Image, e.Match.Env, e.Match.FileSHA256, e.Match.ScriptSHA256, e.Match.Integrity, e.Manifest.Digest,
 			e.Environments, e.Units, e.Projects, e.Roles, e.Clients, e.Tools.Allow, e.Tools.Deny, compiledLimits(e.Limits), e.Redaction, e.Zone,
 			e.Evidence.Until, e.Evidence.ApprovedBy, e.Evidence.Reason,
 		})
@@ -283,7 +286,7 @@ func (c *compiledDocument) document(src *analyzers.Source) (*Document, error) {
 	for _, s := range c.Servers {
 		e := &Entry{
 			ID: s.ID, Status: s.Status, Transport: s.Transport, Span: at,
-			Match:    Match{s.Argv, s.PURL, s.URL, s.Image, s.Env},
+			Match:    Match{s.Argv, s.PURL, s.URL, s.Image, s.Env, s.FileSHA256, s.ScriptSHA256, s.Integrity},
 			Manifest: Manifest{Digest: s.Manifest}, Tools: Tools{s.Allow, s.Deny}, Limits: Limits(s.Limits), Redaction: s.Redaction, Zone: s.Zone,
 			Environments: s.Environments, Units: s.Units, Projects: s.Projects, Roles: s.Roles, Clients: s.Clients,
 			Evidence: Evidence{Until: s.Until, ApprovedBy: s.ApprovedBy, Reason: s.Reason},
@@ -294,8 +297,8 @@ func (c *compiledDocument) document(src *analyzers.Source) (*Document, error) {
 			wrong("server %q has the status %q", s.ID, analyzers.Untrusted(s.Status))
 		case s.Manifest != "" && !digestForm.MatchString(s.Manifest), s.Until != "" && !ValidDate(s.Until):
 			wrong("server %q has a digest or a date that is none", s.ID)
-		case slices.ContainsFunc([][]string{s.Environments, s.Units, s.Projects, s.Roles, s.Clients}, func(l []string) bool { return l != nil && len(l) == 0 }):
-			wrong("server %q is for nobody", s.ID)
+		case slices.ContainsFunc([][]string{s.Environments, s.Units, s.Projects, s.Roles, s.Clients, s.Integrity}, func(l []string) bool { return l != nil && len(l) == 0 }):
+			wrong("server %q has a list that is empty", s.ID)
 		case min(s.Limits.CallsPerMinute, s.Limits.Concurrent, s.Limits.ResultBytes, s.Limits.Seconds) < 0:
 			wrong("server %q has a limit below zero", s.ID)
 		default:

@@ -81,6 +81,12 @@ func randomRegistry(r *mathrand.Rand) []byte {
 			if maybe(2) {
 				fmt.Fprintf(&b, "    env: %s\n", some(poolEnv))
 			}
+			if maybe(3) {
+				fmt.Fprintf(&b, "    %s: %s\n", pick([]string{"fileSha256", "scriptSha256"}), pick(poolDigest)[7:])
+			}
+			if maybe(3) && status != "denied" {
+				fmt.Fprintf(&b, "    integrity: [%s, %q]\n", pick(poolDigest), "sha512-"+strings.Repeat("A+/", 28)+"AA==")
+			}
 		} else if what == 1 {
 			list := poolPURL
 			if status != "approved" {
@@ -130,6 +136,9 @@ func randomIdentity(r *mathrand.Rand) Identity {
 	}
 	if r.IntN(4) == 0 {
 		id.Env = []string{pick(poolEnv)}
+	}
+	if r.IntN(3) == 0 {
+		id.FileSHA256, id.ScriptSHA256 = pick(poolDigest)[7:], pick(poolDigest)[7:]
 	}
 	if r.IntN(4) == 0 {
 		id.Client = "cursor"

@@ -202,7 +202,7 @@ type Decision struct {
 	Status  Status
 	Entry   *Entry // the one that decided, or the one nearest to it; nil without one
 	// Changed is in what a changed server differs: version, image, url,
-	// environment, launch or surface.
+	// environment, launch, file or surface.
 	Changed string
 	Tool    bool     // the server is approved, and the tool is not
 	Place   string   // where the deciding entry stands: "project ID", "unit ID", "everyone"; "" when none decided
@@ -353,11 +353,20 @@ func (d *Decision) without(s *subject, near []*matcher, who Who, today string) {
 }
 
 var wording = map[string]string{
-	"version": "version", "image": "digest of the image", "url": "URL", "launch": "command line", "environment": "environment",
+	"version": "version", "image": "digest of the image", "url": "URL", "launch": "command line", "environment": "environment", "file": "file",
 }
 
 func detail(what string, s *subject, m *matcher) string {
 	switch what {
+	case "file":
+		what, have := "what is executed", s.FileSHA256
+		if want := m.entry.Match.FileSHA256; want == "" || want == have {
+			what, have = "the script", s.ScriptSHA256
+		}
+		if have == Missing {
+			return ": " + what + " cannot be read"
+		}
+		return ": " + what + " has the SHA-256 " + have
 	case "environment":
 		for _, name := range s.Env {
 			if !slices.Contains(m.env, name) {

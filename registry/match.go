@@ -32,6 +32,11 @@ type Identity struct {
 	// shell, a wrapper, an option that loads more. "" when they do.
 	Unclear string
 	Surface string // "sha256:HEX"; "" when not known
+
+	// Of the file that is executed and of Script, as match spells them; "" when
+	// not known, as for every declaration, and Missing when there is none to be
+	// read, which no entry that pins one approves.
+	FileSHA256, ScriptSHA256 string
 }
 
 // Identify reads the identity of a declared server; Surface is left to the
@@ -64,6 +69,9 @@ func Identify(s *analyzers.Server) Identity {
 	}
 	return id
 }
+
+// Missing stands for the digest of a file that is not there or not readable.
+const Missing = "missing"
 
 // IsZero reports whether nothing but a name is known of the server.
 func (id *Identity) IsZero() bool {
@@ -125,21 +133,29 @@ func unclear(l *analyzers.Launch) string {
 	return ""
 }
 
-// steering are variables that change what a command line starts.
+// steering are variables that change what a command line starts: true for those
+// that bring code in, false for those that say where something comes from.
 var steering = map[string]bool{
-	"LD_PRELOAD": true, "LD_AUDIT": true, "LD_LIBRARY_PATH": true, "PATH": true, "BASH_ENV": true, "ENV": true, "SHELLOPTS": true,
-	"NODE_OPTIONS": true, "NODE_PATH": true, "BUN_OPTIONS": true, "DENO_DIR": true,
+	"LD_PRELOAD": true, "LD_AUDIT": true, "LD_LIBRARY_PATH": true, "BASH_ENV": true, "ENV": true, "SHELLOPTS": true,
+	"NODE_OPTIONS": true, "NODE_PATH": true, "BUN_OPTIONS": true,
 	"PYTHONPATH": true, "PYTHONHOME": true, "PYTHONSTARTUP": true, "PYTHONBREAKPOINT": true,
 	"PERL5OPT": true, "PERL5LIB": true, "RUBYOPT": true, "RUBYLIB": true, "CLASSPATH": true, "JAVA_TOOL_OPTIONS": true, "_JAVA_OPTIONS": true,
-	"DOTNET_STARTUP_HOOKS": true, "GOFLAGS": true, "GOPROXY": true, "GONOSUMDB": true, "GOSUMDB": true,
-	"GIT_SSH_COMMAND": true, "GIT_PROXY_COMMAND": true,
+	"DOTNET_STARTUP_HOOKS": true, "GIT_SSH_COMMAND": true, "GIT_PROXY_COMMAND": true,
+	"PATH": false, "DENO_DIR": false, "GOFLAGS": false, "GOPROXY": false, "GONOSUMDB": false, "GOSUMDB": false,
+}
+
+// Injects reports whether a variable of that name brings code into whatever is
+// started.
+func Injects(name string) bool {
+	upper := strings.ToUpper(name)
+	return steering[upper] || strings.HasPrefix(upper, "DYLD_")
 }
 
 var steeringPrefixes = []string{"DYLD_", "NPM_CONFIG_", "UV_", "PIP_", "BUN_CONFIG_", "DOCKER_", "YARN_", "PNPM_"}
 
 func steers(name string) bool {
 	upper := strings.ToUpper(name)
-	if steering[upper] {
+	if _, ok := steering[upper]; ok {
 		return true
 	}
 	for _, p := range steeringPrefixes {
@@ -244,6 +260,18 @@ func (m *Match) check(status Status) error {
 			return err
 		}
 	}
+	switch started := len(m.Argv) > 0 || m.PURL != ""; {
+	case m.FileSHA256 != "" && !hexForm.MatchString(m.FileSHA256), m.ScriptSHA256 != "" && !hexForm.MatchString(m.ScriptSHA256):
+		return errors.New("fileSha256 and scriptSha256 are 64 lower-case hexadecimal digits")
+	case (m.FileSHA256 != "" || m.ScriptSHA256 != "") && len(m.Argv) == 0:
+		return errors.New("fileSha256 and scriptSha256 are of what argv starts; write argv, too")
+	case m.Integrity != nil && !started:
+		return errors.New("integrity is of the package that argv or purl starts; write one of them, too")
+	case m.Integrity != nil && status == Denied:
+		return errors.New("a denial by integrity would come too late: it is known once the package runs. Deny the purl")
+	case !every(m.Integrity, integrityForm.MatchString):
+		return errors.New(`integrity is "sha512-" and 64 bytes in base64 (npm), or "sha256:" and 64 lower-case hexadecimal digits (a wheel)`)
+	}
 	for _, name := range m.Env {
 		if !steers(name) {
 			return fmt.Errorf("match.env lists variables that change what is started; %q does not, and may be set in any case", analyzers.Untrusted(name))
@@ -251,6 +279,8 @@ func (m *Match) check(status Status) error {
 	}
 	return nil
 }
+
+var integrityForm = regexp.MustCompile(`^(?:sha512-[A-Za-z0-9+/]{86}==|sha256:[0-9a-f]{64})$`)
 
 // exactForms are the versions that never move, by purl type; other types have
 // no ranges in a purl.
@@ -270,8 +300,11 @@ func (p pkg) exact() bool {
 // pinned reports whether an approval by this match names one artefact, and why
 // not.
 func (m *matcher) pinned() (why string, ok bool) {
+	match := &m.entry.Match
 	switch {
-	case m.pkg != nil || m.image != nil:
+	case m.pkg != nil || m.image != nil || match.Integrity != nil:
+		return "", true
+	case match.FileSHA256 != "" && (m.argvScript == "" || m.argvScript == m.argv[0] || match.ScriptSHA256 != "") && len(m.argvPackages)+len(m.argvImages) == 0:
 		return "", true
 	case m.command == nil:
 		return "what a URL serves can change at any time", false
@@ -341,7 +374,9 @@ func (m *matcher) canon() string {
 	if m.url != nil {
 		key = quoteAll(key, []string{m.url.String()})
 	}
-	return string(quoteAll(append(key, '|'), slices.Sorted(slices.Values(m.env))))
+	key = append(quoteAll(append(key, '|'), slices.Sorted(slices.Values(m.env))), '|')
+	match := &m.entry.Match
+	return string(quoteAll(quoteAll(key, []string{match.FileSHA256, match.ScriptSHA256}), slices.Sorted(slices.Values(match.Integrity))))
 }
 
 // quoteAll appends texts so that different lists never look alike.
@@ -395,12 +430,19 @@ func (i image) covers(other image) bool {
 	return i.repository == other.repository && (i.digest == "" || i.digest == other.digest)
 }
 
+// executes reports whether the files that are executed may be those of the
+// match: what is not known may be.
+func (m *matcher) executes(s *subject) bool {
+	may := func(want, have string) bool { return want == "" || have == "" || want == have }
+	return may(m.entry.Match.FileSHA256, s.FileSHA256) && may(m.entry.Match.ScriptSHA256, s.ScriptSHA256)
+}
+
 // approves reports whether an approval by this match holds for a server: every
 // member holds, and together they account for all that is started and reached.
 func (m *matcher) approves(s *subject) bool {
 	byArgv := m.argv != nil
 	switch {
-	case byArgv && !slices.Equal(m.argv, s.Argv):
+	case byArgv && !slices.Equal(m.argv, s.Argv), !m.executes(s):
 		return false
 	case m.pkg != nil && !(len(s.packages) > 0 && every(s.packages, m.pkg.covers)) && !(byArgv && slices.ContainsFunc(s.packages, m.pkg.covers)):
 		return false
@@ -440,14 +482,14 @@ func (m *matcher) reaches(s *subject, byArgv bool) bool {
 // server: every member names something of it, whatever else is started.
 func (m *matcher) touches(s *subject) bool {
 	holds := func(l *location) bool { return l != nil && m.url.covers(l) }
-	return (m.argv == nil || slices.Equal(m.argv, s.Argv)) &&
+	return (m.argv == nil || slices.Equal(m.argv, s.Argv)) && m.executes(s) &&
 		(m.pkg == nil || slices.ContainsFunc(s.packages, m.pkg.covers)) &&
 		(m.image == nil || slices.ContainsFunc(s.images, m.image.covers)) &&
 		(m.url == nil || holds(s.url) || slices.ContainsFunc(s.remotes, holds))
 }
 
 // changed says in what a server differs that may once have been the approved
-// one: "version", "image", "url", "environment", "launch"; "" when it has
+// one: "version", "image", "url", "environment", "launch", "file"; "" when it has
 // nothing to do with it.
 func (m *matcher) changed(s *subject) string {
 	sameKey := func(a pkg) bool {
@@ -465,6 +507,9 @@ func (m *matcher) changed(s *subject) string {
 	}
 	switch {
 	case m.argv != nil && slices.Equal(m.argv, s.Argv):
+		if !m.executes(s) {
+			return "file"
+		}
 		if s.URL != "" && m.url == nil {
 			return "url"
 		}

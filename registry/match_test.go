@@ -22,6 +22,8 @@ func TestApproves(t *testing.T) {
 	exact := Match{Argv: argv("npx -y @acme/files@1.2.3 /srv")}
 	web := Match{URL: "https://mcp.example.com/mcp"}
 	image := Match{Image: "ghcr.io/acme/tool@" + digest1}
+	pinned := Match{Argv: argv("./serve --all"), FileSHA256: digest1[7:]}
+	scripted := Match{Argv: argv("node server.js"), ScriptSHA256: digest1[7:]}
 	command := func(line string) Identity { return Command(argv(line)) }
 	with := func(id Identity, edit func(*Identity)) Identity { edit(&id); return id }
 	for _, test := range []struct {
@@ -41,6 +43,10 @@ func TestApproves(t *testing.T) {
 		{"another program of the name", exact, with(command("/tmp/npx -y @acme/files@1.2.3 /srv"), func(id *Identity) {}), false, "launch"},
 		{"loads code", exact, with(command("npx -y @acme/files@1.2.3 /srv"), func(id *Identity) { id.Env = []string{"NODE_OPTIONS"} }), false, "environment"},
 		{"that may", Match{Argv: exact.Argv, Env: []string{"NODE_OPTIONS"}}, with(command("npx -y @acme/files@1.2.3 /srv"), func(id *Identity) { id.Env = []string{"NODE_OPTIONS"} }), true, ""},
+		{"another file", pinned, with(command("./serve --all"), func(id *Identity) { id.FileSHA256 = digest2[7:] }), false, "file"},
+		{"another script", scripted, with(command("node server.js"), func(id *Identity) { id.FileSHA256, id.ScriptSHA256 = digest1[7:], digest2[7:] }), false, "file"},
+		{"the file and the script", scripted, with(command("node server.js"), func(id *Identity) { id.FileSHA256, id.ScriptSHA256 = digest2[7:], digest1[7:] }), true, ""},
+		{"a file that is not known", pinned, command("./serve --all"), true, ""},
 		{"a URL beside it", exact, with(command("npx -y @acme/files@1.2.3 /srv"), func(id *Identity) { id.URL = "https://x.example/" }), false, "url"},
 
 		{"purl, any arguments", files, command("npx -y @acme/files@1.2.3 --anything"), true, ""},

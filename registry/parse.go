@@ -182,6 +182,7 @@ var (
 	digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 	nameForm   = regexp.MustCompile(`^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$`)
 	spaceForm  = regexp.MustCompile(`^[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+$`)
+	hexForm    = regexp.MustCompile(`^[0-9a-f]{64}$`)
 	wordForm   = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	findForm   = regexp.MustCompile(`^(info|low|medium|high|critical) [a-z0-9-]+$`)
 )
@@ -404,6 +405,7 @@ func (r *reader) scope(into *[]string) func(*tree.Node) {
 func (r *reader) match(n *tree.Node, m *Match) {
 	r.object(n, "match", fields{
 		{"argv", r.words(&m.Argv)}, {"purl", r.str(&m.PURL)}, {"url", r.str(&m.URL)}, {"image", r.str(&m.Image)}, {"env", r.strs(&m.Env)},
+		{"fileSha256", r.str(&m.FileSHA256)}, {"scriptSha256", r.str(&m.ScriptSHA256)}, {"integrity", r.scope(&m.Integrity)},
 	})
 }
 

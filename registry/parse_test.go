@@ -42,6 +42,8 @@ func TestParse(t *testing.T) {
 	}
 }
 
+var hex64 = strings.Repeat("0a", 32)
+
 // bad is documents that are refused, with where and why. The schema refuses
 // those that are marked, too.
 var bad = []struct {
@@ -81,6 +83,13 @@ var bad = []struct {
 	{"units: [{id: a, parent: a}]", `lead back`, false},
 	{"units: [{id: a}, {id: a}]", `id "a" stands twice`, false},
 	{"projects: [{id: p, unit: u}]", `belongs to the unit "u"`, false},
+	{"servers: [{id: a, match: {argv: [x], fileSha256: abc}, status: denied}]", `64 lower-case hexadecimal digits`, true},
+	{"servers: [{id: a, match: {url: 'https://a.example/', fileSha256: " + hex64 + "}, status: denied}]", `write argv, too`, false},
+	{"servers: [{id: a, match: {purl: pkg:npm/a@1.0.0, scriptSha256: " + hex64 + "}, status: denied}]", `write argv, too`, false},
+	{"servers: [{id: a, match: {image: a, integrity: ['sha256:" + hex64 + "']}, status: quarantined}]", `write one of them, too`, false},
+	{"servers: [{id: a, match: {purl: pkg:npm/a, integrity: ['sha256:" + hex64 + "']}, status: denied}]", `would come too late`, false},
+	{"servers: [{id: a, match: {purl: pkg:npm/a, integrity: [sha1-abc]}, status: quarantined}]", `64 bytes in base64`, true},
+	{"servers: [{id: a, match: {purl: pkg:npm/a, integrity: []}, status: quarantined}]", `"integrity" is empty`, true},
 	{"name: &n Acme\nroles: [{id: r, description: *n}]", `aliases and merge keys are not read`, false},
 	{"servers:\n  - &a {id: a, match: {purl: pkg:npm/a}, status: denied}\n  - {<<: *a, id: b}", `aliases and merge keys`, false},
 	{"name: [", `malformed`, false},

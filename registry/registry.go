@@ -108,6 +108,12 @@ type Match struct {
 	URL   string   // where it is reached; a path that ends in "/*" stands for everything below it
 	Image string   // REPOSITORY@sha256:HEX; without a digest only in denials and quarantines
 	Env   []string // variables that may be set although they change what is started: PATH, NODE_OPTIONS
+
+	// What no declaration shows and only the machine does on which the server
+	// is started. There each must hold, too.
+	FileSHA256   string   // of the file that is executed, 64 lower-case hexadecimal digits (fileSha256 of server.json)
+	ScriptSHA256 string   // of the local script that it runs
+	Integrity    []string // of the package that a launcher fetches, one of them: "sha512-BASE64" as in npm's lockfiles, "sha256:HEX" of a wheel
 }
 
 // Manifest is what was reviewed: the digest of the surface, "sha256:HEX" (see

@@ -125,6 +125,12 @@ func (e *Entry) members() []member {
 		}
 	}
 	list(&match, "env", e.Match.Env)
+	for _, f := range [][2]string{{"fileSha256", e.Match.FileSHA256}, {"scriptSha256", e.Match.ScriptSHA256}} {
+		if f[1] != "" {
+			match = append(match, textMember(f[0], f[1]))
+		}
+	}
+	list(&match, "integrity", e.Match.Integrity)
 	group("match", match)
 	add("status", string(e.Status))
 	group("manifest", e.Manifest.members())

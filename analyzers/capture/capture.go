@@ -79,12 +79,7 @@ func analyze(file analyzers.File, into *analyzers.Catalog) error {
 	into.Documents = append(into.Documents, docs...)
 	for _, s := range r.order {
 		into.Servers = append(into.Servers, s)
-		s.Surface.Fields(func(_ *analyzers.Item, f analyzers.Field) {
-			for _, found := range secret.InText("text", f.Path, f.Text) {
-				found.Server, found.Exposure = s, s.Exposure
-				into.Secrets = append(into.Secrets, found)
-			}
-		})
+		into.Secrets = append(into.Secrets, Secrets(s)...)
 	}
 	for _, d := range docs {
 		for _, f := range d.Fields {
@@ -161,7 +156,7 @@ func (r *reader) object(n *tree.Node, name analyzers.Text, depth int) {
 		}
 	}
 	found := false
-	for _, part := range []struct{ key, kind string }{{"tools", "tool"}, {"prompts", "prompt"}, {"resources", "resource"}, {"resourceTemplates", "template"}, {"templates", "template"}} {
+	for _, part := range parts {
 		if list := n.Get(part.key); list.IsArray() && (definitions(list) || len(list.Children) == 0 && n.Get("serverInfo").IsObject()) {
 			r.items(r.server(name, n), part.kind, list)
 			found = true
@@ -210,21 +205,56 @@ func (r *reader) server(name analyzers.Text, n *tree.Node) *analyzers.Server {
 
 func (r *reader) items(s *analyzers.Server, kind string, list *tree.Node) {
 	for _, n := range list.Children {
-		item, ok := NewItem(kind, analyzers.Captured, n)
-		if !ok || r.repeated(s, item) {
-			continue
-		}
-		switch kind {
-		case "tool":
-			s.Surface.Tools = append(s.Surface.Tools, NewTool(item, n))
-		case "prompt":
-			s.Surface.Prompts = append(s.Surface.Prompts, item)
-		case "resource":
-			s.Surface.Resources = append(s.Surface.Resources, item)
-		case "template":
-			s.Surface.Templates = append(s.Surface.Templates, item)
+		if item, ok := NewItem(kind, analyzers.Captured, n); ok && !r.repeated(s, item) {
+			add(&s.Surface, item, n)
 		}
 	}
+}
+
+func add(s *analyzers.Surface, item *analyzers.Item, n *tree.Node) {
+	switch item.Kind {
+	case "tool":
+		s.Tools = append(s.Tools, NewTool(item, n))
+	case "prompt":
+		s.Prompts = append(s.Prompts, item)
+	case "resource":
+		s.Resources = append(s.Resources, item)
+	case "template":
+		s.Templates = append(s.Templates, item)
+	}
+}
+
+// parts are the lists of a capture, and the kind of what they hold.
+var parts = []struct{ key, kind string }{{"tools", "tool"}, {"prompts", "prompt"}, {"resources", "resource"}, {"resourceTemplates", "template"}, {"templates", "template"}}
+
+// Surface reads a plain capture, {"tools": [...], "instructions": ""}, inside
+// another document.
+func Surface(n *tree.Node) analyzers.Surface {
+	s := analyzers.Surface{Instructions: text(n.Get("instructions"))}
+	for _, part := range parts {
+		list := n.Get(part.key)
+		if !list.IsArray() {
+			continue
+		}
+		for _, child := range list.Children {
+			if item, ok := NewItem(part.kind, analyzers.Captured, child); ok {
+				add(&s, item, child)
+			}
+		}
+	}
+	return s
+}
+
+// Secrets are the credentials in what a server shows.
+func Secrets(s *analyzers.Server) []analyzers.Secret {
+	var all []analyzers.Secret
+	s.Surface.Fields(func(_ *analyzers.Item, f analyzers.Field) {
+		for _, found := range secret.InText("text", f.Path, f.Text) {
+			found.Server, found.Exposure = s, s.Exposure
+			all = append(all, found)
+		}
+	})
+	return all
 }
 
 // repeated reports whether the same definition was there before.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/capture"
 	"github.com/sallyport-mcp/sallyport/analyzers/launch"
 	"github.com/sallyport-mcp/sallyport/analyzers/secret"
 	"github.com/sallyport-mcp/sallyport/analyzers/tree"
@@ -80,7 +81,7 @@ func (f format) analyze(file analyzers.File, into *analyzers.Catalog) error {
 }
 
 // read adds one document's servers, settings and hooks.
-func (f format) read(file analyzers.File, root *tree.Node, into *analyzers.Catalog) {
+func (f format) read(file analyzers.File, root *tree.Node, into *analyzers.Catalog) []Declaration {
 	r := reader{format: f, file: file, into: into, claimed: map[*tree.Node]bool{}}
 	r.client = &analyzers.Client{Name: f.client, Exposure: file.Exposure, Scope: f.scope, Source: file.Source}
 	for _, chain := range f.servers {
@@ -92,12 +93,21 @@ func (f format) read(file analyzers.File, root *tree.Node, into *analyzers.Catal
 		}
 	}
 	if f.byContent && len(r.client.Servers) == 0 {
-		return // the key meant something else
+		return nil // the key meant something else
+	}
+	if shown := root.Get(f.surface); f.surface != "" && shown.IsObject() && len(r.client.Servers) == 1 {
+		r.claimed[shown] = true
+		r.surface(shown)
+	}
+	if shown := root.Get(f.surface); f.surface != "" && shown.IsObject() && len(r.client.Servers) == 1 {
+		r.claimed[shown] = true
+		r.surface(shown)
 	}
 	r.settings(root)
 	r.hooks(root.Get("hooks"))
 	r.repeats(root)
 	into.Clients = append(into.Clients, r.client)
+	return r.declared
 }
 
 // parse reads the file, or the YAML head of a Markdown file: then the rest is
@@ -169,6 +179,8 @@ type reader struct {
 	into    *analyzers.Catalog
 	client  *analyzers.Client
 	claimed map[*tree.Node]bool // declarations, which are no settings
+
+	declared []Declaration
 }
 
 // declarations reads a map or a list of servers. A bare map, where a file's
@@ -216,6 +228,7 @@ func (r *reader) declaration(n *tree.Node, bare bool) {
 	r.into.Secrets = append(r.into.Secrets, secrets...)
 	r.into.Servers = append(r.into.Servers, s)
 	r.client.Servers = append(r.client.Servers, s)
+	r.declared = append(r.declared, Declaration{s, n})
 }
 
 // declared reports whether an object says how to reach a server.
@@ -226,6 +239,13 @@ func declared(n *tree.Node) bool {
 		}
 	}
 	return false
+}
+
+// surface reads what the one server of the file shows.
+func (r *reader) surface(n *tree.Node) {
+	s := r.client.Servers[0]
+	s.Surface = capture.Surface(n)
+	r.into.Secrets = append(r.into.Secrets, capture.Secrets(s)...)
 }
 
 // settings flattens what is not a declaration. The commands of hooks are kept

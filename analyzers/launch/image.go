@@ -1,17 +1,17 @@
 package launch
 
 import (
-	"regexp"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 var (
 	// The parts of a reference (distribution/reference, regexp.go).
-	repository = regexp.MustCompile(`^(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*$`)
-	tagName    = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
-	digest     = regexp.MustCompile(`^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$`)
+	repository = pattern.New(`^(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*)*$`)
+	tagName    = pattern.New(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+	digest     = pattern.New(`^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$`)
 )
 
 // ImageRef reads a container image reference, host/ns/name:tag@digest. Its

@@ -2,11 +2,11 @@ package launch
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/package-url/packageurl-go"
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 // maxSpec bounds the bytes of a package or image reference that is read.
@@ -41,29 +41,29 @@ func ParseSpec(ecosystem string, spec analyzers.Text) analyzers.PackageRef {
 
 var (
 	// A full semantic version, as npm's loose reading takes it.
-	semver = regexp.MustCompile(`^[v=]*\s*\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$`)
+	semver = pattern.New(`^[v=]*\s*\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$`)
 	// One comparator of an npm range; a partial version is a range.
-	comparator = regexp.MustCompile(`^(?:\^|~>?|[<>]=?|=)?v?(?:\d+|[xX*])(?:\.(?:\d+|[xX*])){0,2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$`)
+	comparator = pattern.New(`^(?:\^|~>?|[<>]=?|=)?v?(?:\d+|[xX*])(?:\.(?:\d+|[xX*])){0,2}(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$`)
 	// A PEP 440 version, loosely, without a wildcard.
-	pep440 = regexp.MustCompile(`^v?\d+(?:!\d+)?[0-9A-Za-z.+_-]*$`)
+	pep440 = pattern.New(`^v?\d+(?:!\d+)?[0-9A-Za-z.+_-]*$`)
 	// A PEP 508 requirement: name, extras, the rest.
-	pep508 = regexp.MustCompile(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(.*)$`)
+	pep508 = pattern.New(`^([A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)\s*(?:\[[^\]]*\])?\s*(.*)$`)
 	// A Go version that names one commit: semantic or pseudo-version.
-	goVersion = regexp.MustCompile(`^v\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+incompatible)?$`)
-	goPrefix  = regexp.MustCompile(`^(?:[<>]=?)?v\d+(?:\.\d+){0,2}$`)
+	goVersion = pattern.New(`^v\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+incompatible)?$`)
+	goPrefix  = pattern.New(`^(?:[<>]=?)?v\d+(?:\.\d+){0,2}$`)
 	// Versions of NuGet, Maven and RubyGems: any number of parts.
-	dotted   = regexp.MustCompile(`^\d+(?:\.\d+)*(?:[.-][0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$`)
-	version3 = regexp.MustCompile(`^=?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$`)
-	rangeish = regexp.MustCompile(`[\^~<>=*,|\s\[\](]`)
-	hash     = regexp.MustCompile(`^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
-	sha256   = regexp.MustCompile(`(?:^|&)sha256=[0-9a-fA-F]{64}(?:&|$)`)
+	dotted   = pattern.New(`^\d+(?:\.\d+)*(?:[.-][0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$`)
+	version3 = pattern.New(`^=?\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$`)
+	rangeish = pattern.New(`[\^~<>=*,|\s\[\](]`)
+	hash     = pattern.New(`^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$`)
+	sha256   = pattern.New(`(?:^|&)sha256=[0-9a-fA-F]{64}(?:&|$)`)
 	// A part of a name; what no registry has is not taken for one.
-	nameLike = regexp.MustCompile(`^[@A-Za-z0-9_.~!'()*+-][A-Za-z0-9_.~!'()*/+-]*$`)
+	nameLike = pattern.New(`^[@A-Za-z0-9_.~!'()*+-][A-Za-z0-9_.~!'()*/+-]*$`)
 )
 
 // placeholder finds what a client, a shell or a person fills in: ${V}, $V,
 // $(V), %V%, {{V}}, {V}, <V>.
-var placeholder = regexp.MustCompile(`\$[A-Za-z_{(]|%[A-Za-z_][A-Za-z0-9_]*%|\{[^{}]*\}|<[A-Za-z_][^<>=]*>`)
+var placeholder = pattern.New(`\$[A-Za-z_{(]|%[A-Za-z_][A-Za-z0-9_]*%|\{[^{}]*\}|<[A-Za-z_][^<>=]*>`)
 
 func variable(s string) bool {
 	return len(s) <= maxSpec && placeholder.MatchString(s)

@@ -17,7 +17,7 @@ func flagsFirst(app *cli.App, args []string) ([]string, error) {
 		return args, nil
 	}
 	command := app.Command(args[0])
-	if command == nil {
+	if command == nil || command.SkipFlagParsing {
 		return args, nil
 	}
 	depth := 1

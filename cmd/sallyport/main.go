@@ -48,7 +48,10 @@ var commands = []func(*program) *cli.Command{
 	convertCommand,
 	manifestCommand,
 	registryCommand,
+	runCommand,
 	policyCommand,
+	auditCommand,
+	initCommand,
 	versionCommand,
 }
 

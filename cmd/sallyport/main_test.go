@@ -12,9 +12,13 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/sallyport-mcp/sallyport/internal/mcptest"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"sallyport": main}) }
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"sallyport": main, "mcpserver": mcptest.Main})
+}
 
 // TestScripts runs the scripts of testdata. They read like the manual: each
 // says what a person types and sees.
@@ -24,11 +28,15 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		UpdateScripts:       os.Getenv("UPDATE_SCRIPTS") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code":    runForCode,
-			"fifo":    makeFIFO,
-			"write":   writeEscaped,
-			"same":    sameContent,
-			"keypair": makeKeypair,
+			"code":     runForCode,
+			"fifo":     makeFIFO,
+			"write":    writeEscaped,
+			"same":     sameContent,
+			"keypair":  makeKeypair,
+			"auditlog": writeAuditLog,
+			"observed": saveObserved,
+			"replace":  replaceIn,
+			"cut":      cutLines,
 		},
 	})
 }

@@ -104,8 +104,12 @@ func reason(err error) error {
 	return err
 }
 
-// readBounded reads no more of a file than the parser would take.
-func readBounded(name string) ([]byte, error) {
+// readBounded reads no more of a file than the parser of registries would take.
+func readBounded(name string) ([]byte, error) { return readUpTo(name, tree.MaxYAMLBytes) }
+
+// readUpTo reads a file, and no more than one byte beyond the limit, which is
+// a parser's: that one refuses it then.
+func readUpTo(name string, limit int64) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -114,7 +118,7 @@ func readBounded(name string) ([]byte, error) {
 	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
 		return nil, errors.Join(err, errors.New("not a regular file"))
 	}
-	return io.ReadAll(io.LimitReader(f, tree.MaxYAMLBytes+1))
+	return io.ReadAll(io.LimitReader(f, limit+1))
 }
 
 // saveRegistry writes an edited registry, unless somebody else has changed the

@@ -10,8 +10,11 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/tree"
 	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/runtime/identity"
 )
 
 func registryPropose(p *program) *cli.Command {
@@ -50,6 +53,7 @@ func (p *program) propose(c *cli.Context) error {
 	}
 	found, _ := rules.Settle(rules.Check(observed, settings.selected), settings.suppressions, settings.baseline, time.Now().UTC().Format(time.DateOnly))
 	proposal := before.Doc.Propose(observed, found)
+	proposal.Lock(p.locked(c.Args().Slice()))
 	for _, remark := range proposal.Remarks {
 		fmt.Fprintf(p.stderr, "sallyport: %s\n", oneLine(remark))
 	}
@@ -74,6 +78,33 @@ func (p *program) propose(c *cli.Context) error {
 		}
 	}
 	return err
+}
+
+// locked reads the lockfiles at the top of the directories among the targets.
+func (p *program) locked(targets []string) map[string][]string {
+	if len(targets) == 0 {
+		targets = []string{"."}
+	}
+	all := map[string][]string{}
+	for _, dir := range targets {
+		for _, name := range registry.LockFiles {
+			file := filepath.Join(dir, name)
+			content, err := readUpTo(file, tree.MaxBytes)
+			if err != nil {
+				continue // a target that is no directory, or one without this lockfile
+			}
+			list, err := registry.Locked(&analyzers.Source{Path: filepath.ToSlash(file), Bytes: content})
+			if err != nil {
+				fmt.Fprintf(p.stderr, "sallyport: no integrity is taken from %s\n", oneLine(err.Error()))
+			}
+			for purl, integrity := range list {
+				if all[purl] == nil {
+					all[purl] = integrity
+				}
+			}
+		}
+	}
+	return all
 }
 
 // openOrBegin reads a registry, or begins one where there is no file.
@@ -119,6 +150,20 @@ func (l *loaded) save(edit registry.Edit) error {
 	return nil
 }
 
+// weakness says that somebody else decides at the start what an entry starts,
+// where nothing in the entry would show; "" when that is not so.
+func weakness(e *registry.Entry) string {
+	m := &e.Match
+	switch {
+	case m.Integrity != nil || m.Image != "":
+		return ""
+	case m.Argv == nil && m.PURL != "":
+		return "a launcher fetches " + m.PURL + " at the start, and dependencies as they are served that day"
+	}
+	why, _ := identity.Weak(m.Argv)
+	return why
+}
+
 func registryRule(p *program, status registry.Status) *cli.Command {
 	verb := map[registry.Status]string{registry.Approved: "approve", registry.Denied: "deny"}[status]
 	flags := []cli.Flag{
@@ -160,8 +205,14 @@ func registryRule(p *program, status registry.Status) *cli.Command {
 			if err := l.save(edit); err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(p.stdout, "%s: %s by %s\n", oneLine(id), status, oneLine(c.String("approver")))
-			return err
+			if _, err = fmt.Fprintf(p.stdout, "%s: %s by %s\n", oneLine(id), status, oneLine(c.String("approver"))); err != nil {
+				return err
+			}
+			if why := weakness(edit.Changed[0]); why != "" && status == registry.Approved {
+				fmt.Fprintf(p.stderr, "sallyport: %s is approved by what its command line says alone: %s\n", oneLine(id), oneLine(why))
+				fmt.Fprintln(p.stderr, "sallyport: hint: match.integrity in its entry lets sallyport run check what was started; docs/registry.md")
+			}
+			return nil
 		},
 	}
 }

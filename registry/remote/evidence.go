@@ -137,6 +137,9 @@ func describe(d registry.Difference, deciders []string) (kind, text string) {
 	line("image", e.Match.Image)
 	line("URL", e.Match.URL)
 	line("variables that change what is started", e.Match.Env...)
+	line("SHA-256 of the executed file", e.Match.FileSHA256)
+	line("SHA-256 of the script", e.Match.ScriptSHA256)
+	line("integrity of the package", e.Match.Integrity...)
 	if kind == "changed" && d.Before.Manifest.Digest != e.Manifest.Digest {
 		line("reviewed surface before", d.Before.Manifest.Digest)
 	}

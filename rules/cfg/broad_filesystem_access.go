@@ -2,10 +2,11 @@ package cfg
 
 import (
 	_ "embed"
-	"regexp"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/rules"
+
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 //go:embed broad_filesystem_access.md
@@ -24,8 +25,8 @@ var BroadFilesystemAccess = rules.Rule{
 }
 
 var (
-	wholeDisk  = regexp.MustCompile(`^(?:/|[A-Za-z]:[\\/]?|\\\\|/(?:etc|var|root|home|Users|mnt|Volumes|opt|usr)/?|/mnt/[a-z]/?|file:///)$`)
-	wholeHome  = regexp.MustCompile(`^(?:~|\$HOME|\$\{HOME\}|\$\{env:HOME\}|\$\{userHome\}|%USERPROFILE%|\$env:USERPROFILE|(?:/home|/Users|[A-Za-z]:[\\/]Users)[\\/][^\\/<>{}\s]+)[\\/]?$`)
+	wholeDisk  = pattern.New(`^(?:/|[A-Za-z]:[\\/]?|\\\\|/(?:etc|var|root|home|Users|mnt|Volumes|opt|usr)/?|/mnt/[a-z]/?|file:///)$`)
+	wholeHome  = pattern.New(`^(?:~|\$HOME|\$\{HOME\}|\$\{env:HOME\}|\$\{userHome\}|%USERPROFILE%|\$env:USERPROFILE|(?:/home|/Users|[A-Za-z]:[\\/]Users)[\\/][^\\/<>{}\s]+)[\\/]?$`)
 	rootOption = set("root roots dir dirs directory directories folder folders filesystem fs workspace allow allowed read write home")
 	webOption  = set("url http endpoint route prefix uri web api mcp sse")
 )

@@ -2,10 +2,10 @@ package cfg
 
 import (
 	_ "embed"
-	"regexp"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -32,9 +32,9 @@ var preloads = set("LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES DYLD_FRAMEWORK_PAT
 var paths = set("PATH PYTHONPATH NODE_PATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH PERL5LIB RUBYLIB CLASSPATH")
 
 var (
-	loadsCode  = regexp.MustCompile(`(?:^|\s)(?:--require|-r|--import|--loader|--experimental-loader)(?:[\s=]|$)|(?:^|\s)-(?:javaagent|agentpath|agentlib)[:=]|(?:^|\s)-Xrun`)
-	inspects   = regexp.MustCompile(`(?:^|\s)--inspect(?:-brk|-wait|-port)?(?:[\s=]|$)|(?:^|\s)--remote-debugging-(?:port|address)`)
-	everywhere = regexp.MustCompile(`(?:^|[=\s])(?:0\.0\.0\.0|\[?::\]?|\*)(?::\d+)?(?:\s|$)`)
+	loadsCode  = pattern.New(`(?:^|\s)(?:--require|-r|--import|--loader|--experimental-loader)(?:[\s=]|$)|(?:^|\s)-(?:javaagent|agentpath|agentlib)[:=]|(?:^|\s)-Xrun`)
+	inspects   = pattern.New(`(?:^|\s)--inspect(?:-brk|-wait|-port)?(?:[\s=]|$)|(?:^|\s)--remote-debugging-(?:port|address)`)
+	everywhere = pattern.New(`(?:^|[=\s])(?:0\.0\.0\.0|\[?::\]?|\*)(?::\d+)?(?:\s|$)`)
 )
 
 func checkDangerousRuntimeSetting(pass *rules.Pass) {

@@ -2,10 +2,10 @@ package cfg
 
 import (
 	_ "embed"
-	"regexp"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -25,8 +25,8 @@ var FloatingSource = rules.Rule{
 }
 
 var (
-	versionTag = regexp.MustCompile(`^v?\d+(?:\.\d+)+[\w.+-]*$`)
-	frozenURL  = regexp.MustCompile(`/[0-9a-f]{40}/|@v?\d+\.\d+\.\d+[/-]|@v?\d+\.\d+\.\d+$`)
+	versionTag = pattern.New(`^v?\d+(?:\.\d+)+[\w.+-]*$`)
+	frozenURL  = pattern.New(`/[0-9a-f]{40}/|@v?\d+\.\d+\.\d+[/-]|@v?\d+\.\d+\.\d+$`)
 )
 
 // loaders run code from a URL; elsewhere a URL is something to talk to.

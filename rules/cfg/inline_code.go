@@ -2,9 +2,9 @@ package cfg
 
 import (
 	_ "embed"
-	"regexp"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/cfg/inline"
 )
@@ -26,7 +26,7 @@ var InlineCode = rules.Rule{
 
 // entry is code that only calls a module that is there already, which is what
 // python -m does.
-var entry = regexp.MustCompile(`^\s*(?:(?:from\s+[\w.]+\s+import\s+[\w, ]+|import\s+[\w.]+)\s*[;\n]\s*[\w.]+\(\s*\);?|(?:await\s+)?(?:require|import)\(\s*['"][\w@./-]+['"]\s*\);?)\s*$`)
+var entry = pattern.New(`^\s*(?:(?:from\s+[\w.]+\s+import\s+[\w, ]+|import\s+[\w.]+)\s*[;\n]\s*[\w.]+\(\s*\);?|(?:await\s+)?(?:require|import)\(\s*['"][\w@./-]+['"]\s*\);?)\s*$`)
 
 func checkInlineCode(pass *rules.Pass) {
 	lines(pass.Catalog, func(l line) {

@@ -2,10 +2,11 @@ package cfg
 
 import (
 	_ "embed"
-	"regexp"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/rules"
+
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 //go:embed sensitive_file_argument.md
@@ -24,8 +25,8 @@ var SensitiveFileArgument = rules.Rule{
 }
 
 var (
-	sensitiveDir  = regexp.MustCompile(`(?i)(?:^|[/\\])\.(?:ssh|gnupg|aws|azure|password-store)[/\\]?\*{0,2}$|(?i)[/\\]\.config[/\\]gcloud[/\\]?$|(?i)^/etc/ssh/?$`)
-	sensitiveFile = regexp.MustCompile(`(?i)(?:^|[/\\])(?:id_(?:rsa|dsa|ecdsa|ed25519)|\.netrc|_netrc|\.git-credentials|\.pgpass|shadow|gshadow|master\.key|credentials\.db|cookies\.sqlite|login data|logins\.json|key4\.db|wallet\.dat|login\.keychain(?:-db)?|\.bash_history|\.zsh_history)$|(?i)[/\\]\.(?:aws|ssh|kube|docker)[/\\][\w.-]+$|(?i)(?:^|[/\\])\.env(?:\.(?:local|production|prod))?$|(?i)\.(?:pem|p12|pfx|key|kdbx|jks)$`)
+	sensitiveDir  = pattern.New(`(?i)(?:^|[/\\])\.(?:ssh|gnupg|aws|azure|password-store)[/\\]?\*{0,2}$|(?i)[/\\]\.config[/\\]gcloud[/\\]?$|(?i)^/etc/ssh/?$`)
+	sensitiveFile = pattern.New(`(?i)(?:^|[/\\])(?:id_(?:rsa|dsa|ecdsa|ed25519)|\.netrc|_netrc|\.git-credentials|\.pgpass|shadow|gshadow|master\.key|credentials\.db|cookies\.sqlite|login data|logins\.json|key4\.db|wallet\.dat|login\.keychain(?:-db)?|\.bash_history|\.zsh_history)$|(?i)[/\\]\.(?:aws|ssh|kube|docker)[/\\][\w.-]+$|(?i)(?:^|[/\\])\.env(?:\.(?:local|production|prod))?$|(?i)\.(?:pem|p12|pfx|key|kdbx|jks)$`)
 	// authOption names a file with which the server itself signs in or is set up.
 	authOption = set("key keyfile pem cert certificate ca cacert tls ssl kubeconfig credential credentials cred creds identity config token secret ssh env dotenv auth keystore truststore jwt private i profile account service")
 )

@@ -2,10 +2,10 @@ package cfg
 
 import (
 	_ "embed"
-	"regexp"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -26,9 +26,9 @@ var ShellMetacharacters = rules.Rule{
 
 // operators finds an operator with a command behind it, or a substitution.
 // "a|b" and "k=v;k=v" are lists; ${NAME} is a client's placeholder.
-var operators = regexp.MustCompile("(?:&&|\\|\\|)\\s*[A-Za-z_./~][\\w./-]*|(?:\\s[|;]\\s*|[|;]\\s+)[A-Za-z_./~][\\w./-]*|;[a-z_./~][\\w./-]*(?:\\s|$|[;|&])|\\$\\([a-zA-Z/][^()]{0,200}\\)?|`[a-zA-Z/][^`]{0,200}`")
+var operators = pattern.New("(?:&&|\\|\\|)\\s*[A-Za-z_./~][\\w./-]*|(?:\\s[|;]\\s*|[|;]\\s+)[A-Za-z_./~][\\w./-]*|;[a-z_./~][\\w./-]*(?:\\s|$|[;|&])|\\$\\([a-zA-Z/][^()]{0,200}\\)?|`[a-zA-Z/][^`]{0,200}`")
 
-var harmless = regexp.MustCompile("^(?:\\$\\(|`)(?:pwd|id|id -[ug]|whoami|hostname|date|git rev-parse [\\w-]+)(?:\\)|`)[^$`;|&]*$")
+var harmless = pattern.New("^(?:\\$\\(|`)(?:pwd|id|id -[ug]|whoami|hostname|date|git rev-parse [\\w-]+)(?:\\)|`)[^$`;|&]*$")
 
 func checkShellMetacharacters(pass *rules.Pass) {
 	for _, s := range pass.Catalog.Servers {

@@ -5,8 +5,9 @@
 package inline
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 // Act is something that harmless one-liners do not do.
@@ -94,7 +95,7 @@ func Has(places []Place, act Act) bool {
 // is long, and an expression costs a hundred times what a search does.
 type probe struct {
 	literals []string
-	re       *regexp.Regexp
+	re       *pattern.Pattern
 }
 
 const (
@@ -103,7 +104,7 @@ const (
 )
 
 func newProbe(literals, expression string) probe {
-	return probe{strings.Split(literals, " "), regexp.MustCompile(expression)}
+	return probe{strings.Split(literals, " "), pattern.New(expression)}
 }
 
 // find returns the place of a match in lower-case text, nil without one.

@@ -127,3 +127,7 @@ func MarkdownCell(s string, limit int) string { return cellCode(s, limit) }
 // MarkdownSentence is a sentence of ours, with text of a target in it, inside a
 // Markdown table.
 func MarkdownSentence(s string, limit int) string { return cellText(s, limit) }
+
+// EscapeJSON writes hidden runes of a JSON document as \u escapes; its values
+// stay the same.
+func EscapeJSON(document []byte) []byte { return escapeJSON(document) }

@@ -1,0 +1,35 @@
+// Package pattern holds regular expressions that are compiled when they are
+// first used: a program that starts beside every server cannot afford hundreds
+// of them at its start. The expressions are RE2 (package regexp).
+package pattern
+
+import (
+	"regexp"
+	"sync"
+)
+
+// Pattern is a regular expression. It may be used by many goroutines.
+type Pattern struct {
+	expression string
+	once       sync.Once
+	compiled   *regexp.Regexp
+}
+
+// New returns a Pattern. A wrong expression panics at its first use;
+// TestExpressions compiles all of this module.
+func New(expression string) *Pattern { return &Pattern{expression: expression} }
+
+// Regexp is the compiled expression.
+func (p *Pattern) Regexp() *regexp.Regexp {
+	p.once.Do(func() { p.compiled = regexp.MustCompile(p.expression) })
+	return p.compiled
+}
+
+// MatchString is that of package regexp.
+func (p *Pattern) MatchString(s string) bool { return p.Regexp().MatchString(s) }
+
+// FindStringIndex is that of package regexp.
+func (p *Pattern) FindStringIndex(s string) []int { return p.Regexp().FindStringIndex(s) }
+
+// FindStringSubmatch is that of package regexp.
+func (p *Pattern) FindStringSubmatch(s string) []string { return p.Regexp().FindStringSubmatch(s) }

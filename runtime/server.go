@@ -1,0 +1,431 @@
+package runtime
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/runtime/audit"
+	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
+	"github.com/sallyport-mcp/sallyport/runtime/policy"
+)
+
+// FromServer decides on a frame of the server. The frame must not change while
+// the verdict is used.
+func (s *Session) FromServer(frame []byte, v *Verdict, now time.Time) {
+	v.reset()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped != nil {
+		return
+	}
+	if s.protocol == batching && first(frame) == '[' {
+		s.serverBatch(frame, v, now)
+		return
+	}
+	m := &s.back.message
+	if err := s.back.scanner.Scan(frame, m); err != nil {
+		s.unreadable(audit.ServerToClient, frame, err, v, now)
+		return
+	}
+	s.fromServer(m, v, now)
+}
+
+// serverBatch judges every message of a batch; what is left of it goes on as a
+// batch.
+func (s *Session) serverBatch(frame []byte, v *Verdict, now time.Time) {
+	all, err := s.back.scanner.ScanBatch(frame, s.back.messages[:0])
+	s.back.messages = all
+	if err != nil {
+		s.unreadable(audit.ServerToClient, frame, err, v, now)
+		return
+	}
+	before := len(v.ToClient)
+	for i := range all {
+		if s.fromServer(&all[i], v, now); v.Stop != nil {
+			return
+		}
+	}
+	left := v.ToClient[before:]
+	if len(left) == 0 {
+		return
+	}
+	whole := len(left) == len(all)
+	for i := range left {
+		whole = whole && bytes.Equal(left[i], all[i].Raw())
+	}
+	joined := frame
+	if !whole {
+		joined = array(left)
+	}
+	v.ToClient = append(v.ToClient[:before], joined)
+}
+
+// fromServer decides on one message and appends what goes to the client.
+func (s *Session) fromServer(m *jsonrpc.Message, v *Verdict, now time.Time) {
+	switch m.Kind {
+	case jsonrpc.Response:
+		s.serverResponse(m, v, now)
+	case jsonrpc.Request:
+		s.serverRequest(m, v, now)
+	case jsonrpc.Notification:
+		s.serverNotification(m, v, now)
+	}
+}
+
+func (s *Session) forward(m *jsonrpc.Message, v *Verdict) { v.ToClient = append(v.ToClient, m.Raw()) }
+
+func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) {
+	s.back.buf = m.AppendIDKey(s.back.buf[:0])
+	q := s.open[string(s.back.buf)]
+	if q == nil || s.waits(string(s.back.buf)) {
+		r := s.recordOf(audit.ServerToClient, m, "", "", now)
+		r.Decision, r.Rule, r.Reason, r.Enforced = audit.Drop, RuleSequence, "it answers nothing that was asked", true
+		v.Records = append(v.Records, r)
+		return
+	}
+	s.finish(string(s.back.buf), q)
+	r := s.recordOf(audit.ServerToClient, m, q.method, q.name, now)
+
+	if m.Error.IsZero() {
+		switch {
+		case q.method == "initialize", q.method == "server/discover":
+			s.greeting(q, m, r, v, now)
+			return
+		case kindOf(q.method) != "":
+			s.list(q, m, r, v, now)
+			return
+		}
+	}
+	if q.own {
+		s.listFailed(q, v, &Refusal{Rule: RuleListing, Reason: "the server does not list what it offers", Next: "try again, or look into the server's log"}, now)
+		return
+	}
+	body, path, kind := m.Result, "result", documentOf(q.method)
+	if !m.Error.IsZero() {
+		body, path, kind = m.Error, "error", "error"
+	}
+	if no := s.judged(kind, q.name, path, m, body); no != nil {
+		if s.deny(v, r, audit.Deny, no) {
+			v.ToClient = append(v.ToClient, no.answer(q.id, "the answer to "+analyzers.Untrusted(q.method).String()+" was withheld"))
+			return
+		}
+		s.forward(m, v)
+		return
+	}
+	if limit := s.resultLimit(q, now); limit > 0 && m.Span.End-m.Span.Start > limit {
+		no := &Refusal{Rule: RuleResult, Reason: fmt.Sprintf("the answer has more than the %d bytes that the registry allows", limit), Next: "ask for less"}
+		if s.deny(v, r, audit.Deny, no) {
+			v.ToClient = append(v.ToClient, no.answer(q.id, "the answer was withheld"))
+			return
+		}
+	} else {
+		s.allow(v, r, "")
+	}
+	s.remember(m)
+	s.forward(m, v)
+}
+
+// waits reports whether a request has not been sent yet.
+func (s *Session) waits(k string) bool {
+	for _, h := range s.calls {
+		if h.key == k {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *Session) resultLimit(q *request, now time.Time) int {
+	if q.action != policy.CallTool {
+		return 0
+	}
+	return s.decide(q.action, q.name, nil, now).Limits.ResultBytes
+}
+
+// documentOf is what an answer is to its reader: the Kind of a Document.
+func documentOf(method string) string {
+	switch method {
+	case "prompts/get":
+		return "prompt"
+	case "resources/read":
+		return "resource"
+	case "completion/complete":
+		return "completion"
+	}
+	return "result"
+}
+
+// judged is the text judge's word on a part of a message.
+func (s *Session) judged(kind, called, path string, m *jsonrpc.Message, at jsonrpc.Range) *Refusal {
+	texts, all := fields(path, m.Bytes, at, s.guard.Limits.Judged)
+	if !all {
+		return &Refusal{Rule: RuleResult, Reason: fmt.Sprintf("it holds more than %d bytes of text, which is more than is judged", s.guard.Limits.Judged), Next: "ask for less at once"}
+	}
+	if no := s.asksFor(m, at); no != nil {
+		return no
+	}
+	found := s.guard.judge.texts(kind, called, texts)
+	if worst(found) < rules.High {
+		return nil
+	}
+	f := found[top(found)]
+	return &Refusal{Rule: f.Rule.ID, Reason: first1(f.Message), Next: "read it yourself before a model does; the record has the places", Findings: recorded(found, rules.Low)}
+}
+
+// asksFor decides on what the result of a stateless server asks of the client
+// (2026-07-28, multi round-trip requests).
+func (s *Session) asksFor(m *jsonrpc.Message, at jsonrpc.Range) *Refusal {
+	requests := m.Find(at, "inputRequests")
+	for _, ask := range jsonrpc.Members(m.Bytes, requests) {
+		method := string(m.Text(m.Find(ask, "method"), nil))
+		if no := s.mayAskClient(m, method, m.Find(ask, "params")); no != nil {
+			return no
+		}
+	}
+	return nil
+}
+
+// remember notes the resources that a result hands out.
+func (s *Session) remember(m *jsonrpc.Message) {
+	if m.Result.IsZero() || !bytes.Contains(m.Result.In(m.Bytes), []byte(`"uri"`)) {
+		return
+	}
+	for _, list := range []string{"content", "contents"} {
+		for _, el := range jsonrpc.Elements(m.Bytes, m.Find(m.Result, list)) {
+			for _, r := range []jsonrpc.Range{m.Find(el, "uri"), m.Find(el, "resource", "uri")} {
+				if uri := m.Text(r, nil); len(uri) > 0 && len(s.linked) < maxLinked {
+					s.linked[string(uri)] = true
+				}
+			}
+		}
+	}
+}
+
+// greeting decides on the answer to initialize or server/discover.
+func (s *Session) greeting(q *request, m *jsonrpc.Message, r audit.Record, v *Verdict, now time.Time) {
+	if q.method == "initialize" {
+		version := string(m.Text(m.Find(m.Result, "protocolVersion"), nil))
+		if !spoken(version, s.guard.Limits.MinVersion) || version >= stateless {
+			no := &Refusal{Rule: RuleDowngrade, Reason: fmt.Sprintf("the server answers with the protocol version %q", analyzers.Untrusted(shorten(version))), Next: "see --min-protocol"}
+			if s.stop(no, v, now); v.Stop != nil {
+				v.ToClient = append(v.ToClient, no.answer(q.id, "the session did not begin"))
+				return
+			}
+		}
+		s.protocol = version
+	} else {
+		s.modern, s.protocol = true, stateless
+		offered := false
+		for _, el := range jsonrpc.Elements(m.Bytes, m.Find(m.Result, "supportedVersions")) {
+			offered = offered || spoken(string(m.Text(el, nil)), s.guard.Limits.MinVersion)
+		}
+		if !offered {
+			no := &Refusal{Rule: RuleDowngrade, Reason: "the server supports no protocol version that is accepted", Next: "see --min-protocol"}
+			if s.stop(no, v, now); v.Stop != nil {
+				v.ToClient = append(v.ToClient, no.answer(q.id, "the session did not begin"))
+				return
+			}
+		}
+	}
+	at := m.Find(m.Result, "instructions")
+	said := string(m.Text(at, nil))
+	s.instructions, s.info = &said, bytes.Clone(m.Find(m.Result, "serverInfo").In(m.Bytes))
+	no := s.instructed(said)
+	if no == nil {
+		no = s.judged("result", "", "serverInfo", m, m.Find(m.Result, "serverInfo"))
+	}
+	if no != nil && worstOf(no) >= rules.High && s.guard.pins != nil {
+		if s.stop(no, v, now); v.Stop != nil {
+			v.ToClient = append(v.ToClient, no.answer(q.id, "the session did not begin"))
+			return
+		}
+	}
+	if no != nil && s.deny(v, r, audit.Change, no) && !at.IsZero() {
+		v.ToClient = append(v.ToClient, within(m, at, []byte(`""`)))
+		return
+	}
+	if no == nil {
+		s.allow(v, r, "")
+	}
+	s.forward(m, v)
+}
+
+// worstOf is the severity of the gravest finding of a refusal.
+func worstOf(no *Refusal) rules.Severity {
+	if len(no.Findings) == 0 {
+		return 0
+	}
+	level, _ := rules.ParseSeverity(no.Findings[0].Severity)
+	return level
+}
+
+// within is a message with one value exchanged.
+func within(m *jsonrpc.Message, at jsonrpc.Range, with []byte) []byte {
+	out := append([]byte{}, m.Bytes[m.Span.Start:at.Start]...)
+	return append(append(out, with...), m.Bytes[at.End:m.Span.End]...)
+}
+
+// instructed decides on a server's instructions.
+func (s *Session) instructed(said string) *Refusal {
+	if s.guard.pins != nil {
+		if said == s.guard.pins.instructions {
+			return nil
+		}
+		surface := *s.guard.pins.surface
+		surface.Instructions = analyzers.Text{Value: analyzers.Untrusted(said)}
+		found := about(s.guard.judge.drift(s.server.Name, surface), "instructions", "")
+		no := &Refusal{Rule: "changed-text", Reason: "the server's instructions are not what was approved", Next: "if the change is meant, review it and renew the manifest", Findings: recorded(found, rules.Info)}
+		if len(found) > 0 {
+			no.Rule, no.Reason = found[top(found)].Rule.ID, first1(found[top(found)].Message)
+		}
+		return no
+	}
+	if said == "" {
+		return nil
+	}
+	found := s.guard.judge.surface(s.server.Name, analyzers.Surface{Instructions: analyzers.Text{Value: analyzers.Untrusted(said)}})
+	if worst(found) < rules.High {
+		return nil
+	}
+	f := found[top(found)]
+	return &Refusal{Rule: f.Rule.ID, Reason: first1(f.Message), Next: "review the server", Findings: recorded(found, rules.Low)}
+}
+
+// list decides on a page of a list.
+func (s *Session) list(q *request, m *jsonrpc.Message, r audit.Record, v *Verdict, now time.Time) {
+	changed := s.listed(q, m, v, now)
+	if v.Stop != nil {
+		if !q.own {
+			v.ToClient = append(v.ToClient, v.Stop.answer(q.id, "the list was withheld"))
+		}
+		return
+	}
+	if q.own {
+		l := s.lists[kindOf(q.method)]
+		if next := m.Find(m.Result, "nextCursor"); !l.complete && !next.IsZero() {
+			s.askList(l, string(next.In(m.Bytes)), v, now)
+			return
+		}
+		l.asking = false
+		s.allow(v, r, "")
+		s.release(v, now, nil)
+		return
+	}
+	if changed == nil {
+		s.allow(v, r, "")
+		s.forward(m, v)
+		return
+	}
+	r.Decision, r.Enforced = audit.Change, true
+	r.Reason = "definitions were left out"
+	v.Records = append(v.Records, r)
+	v.ToClient = append(v.ToClient, changed[m.Span.Start:len(changed)-(len(m.Bytes)-m.Span.End)])
+}
+
+func (s *Session) serverRequest(m *jsonrpc.Message, v *Verdict, now time.Time) {
+	r := s.recordOf(audit.ServerToClient, m, m.Method, "", now)
+	k := string(m.AppendIDKey(nil))
+	no := s.mayAskClient(m, m.Method, m.Params)
+	switch _, used := s.asked[k]; {
+	case used:
+		no = &Refusal{Rule: RuleSequence, Reason: "its id belongs to a request that is still open"}
+	case len(s.asked) >= s.guard.Limits.Open:
+		no = &Refusal{Rule: RuleSequence, Reason: fmt.Sprintf("more than %d requests are open", s.guard.Limits.Open)}
+	case no == nil:
+		if action, ok := policy.ServerAction(m.Method); ok {
+			if d := s.decide(action, "", nil, now); !d.Allowed {
+				no = refused(d, "it is not allowed")
+			}
+		}
+	}
+	if no != nil && s.deny(v, r, audit.Deny, no) {
+		code := CodeDenied
+		if no.Rule == RuleMethod || no.Rule == RuleClient {
+			code = jsonrpc.CodeMethodNotFound
+		}
+		v.ToServer = append(v.ToServer, jsonrpc.AppendError(nil, m.ID.In(m.Bytes), code, "not allowed: "+no.Rule, nil))
+		return
+	}
+	if no == nil {
+		s.allow(v, r, "")
+	}
+	s.asked[k] = m.Method
+	s.forward(m, v)
+}
+
+// mayAskClient decides on what a server asks of the client.
+func (s *Session) mayAskClient(m *jsonrpc.Message, method string, params jsonrpc.Range) *Refusal {
+	action, known := policy.ServerAction(method)
+	if !known || strings.HasPrefix(method, "notifications/") {
+		return &Refusal{Rule: RuleMethod, Reason: "the method is none of MCP's that a server may send"}
+	}
+	kind := ""
+	switch action {
+	case policy.Sampling:
+		kind = "sampling"
+	case policy.Elicitation:
+		kind = "elicitation"
+		if url := m.Find(params, "url"); !url.IsZero() {
+			if u := string(m.Text(url, nil)); !strings.HasPrefix(u, "https://") {
+				return &Refusal{Rule: "cleartext-remote", Reason: "it sends the user to an address that is not https"}
+			}
+		}
+	case policy.Roots:
+		kind = "roots"
+	}
+	if kind != "" && !s.offers[kind] {
+		return &Refusal{Rule: RuleClient, Reason: "the client has not offered " + kind}
+	}
+	if kind == "sampling" || kind == "elicitation" {
+		return s.judged(kind, "", "params", m, params)
+	}
+	return nil
+}
+
+func (s *Session) serverNotification(m *jsonrpc.Message, v *Verdict, now time.Time) {
+	r := s.recordOf(audit.ServerToClient, m, m.Method, "", now)
+	no := s.mayTell(m)
+	if no != nil && s.deny(v, r, audit.Drop, no) {
+		return
+	}
+	if no == nil {
+		s.allow(v, r, "")
+	}
+	s.forward(m, v)
+}
+
+// mayTell decides on a notification of the server.
+func (s *Session) mayTell(m *jsonrpc.Message) *Refusal {
+	if _, known := policy.ServerAction(m.Method); !known || !strings.HasPrefix(m.Method, "notifications/") {
+		return &Refusal{Rule: RuleMethod, Reason: "the notification is none of MCP's that a server may send"}
+	}
+	switch m.Method {
+	case "notifications/tools/list_changed":
+		s.lists["tool"].forget()
+	case "notifications/prompts/list_changed":
+		s.lists["prompt"].forget()
+	case "notifications/resources/list_changed":
+		s.lists["resource"].forget()
+		s.lists["template"].forget()
+	case "notifications/progress":
+		if !s.tokens[string(m.Find(m.Params, "progressToken").In(m.Bytes))] {
+			return &Refusal{Rule: RuleSequence, Reason: "its progress token belongs to no open request"}
+		}
+		return s.judged("progress", "", "params.message", m, m.Find(m.Params, "message"))
+	case "notifications/message":
+		return s.judged("log", "", "params.data", m, m.Find(m.Params, "data"))
+	case "notifications/cancelled":
+		k := idKey(m.Find(m.Params, "requestId").In(m.Bytes))
+		if _, asked := s.asked[k]; !asked {
+			return &Refusal{Rule: RuleSequence, Reason: "it cancels a request that is not open"}
+		}
+		delete(s.asked, k)
+	default:
+		return s.judged("log", "", "params", m, m.Params)
+	}
+	return nil
+}

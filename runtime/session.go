@@ -1,0 +1,336 @@
+package runtime
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/runtime/audit"
+	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
+	"github.com/sallyport-mcp/sallyport/runtime/policy"
+)
+
+// Session is one connection of a client with one server. FromClient and
+// FromServer may be called at the same time, each by one goroutine.
+type Session struct {
+	ID     string
+	server *audit.Server
+	who    *audit.Who
+
+	mu     sync.Mutex
+	guard  *Guard
+	client side
+	back   side // what comes from the server
+
+	protocol string // "" before the handshake
+	modern   bool   // 2026-07-28 and later: no handshake, everything in _meta
+	greeted  bool   // initialize was sent
+	offers   map[string]bool
+	clientAs string // the name that the client gives itself
+
+	open   map[string]*request // of the client and our own, without an answer, by the key of their id
+	asked  map[string]string   // of the server: method by the key of its id
+	tokens map[string]bool     // progress tokens of open requests
+	linked map[string]bool     // URIs that results have handed out
+	lists  map[string]*listing // by kind
+	calls  []held
+	own    int
+	prefix string
+	meta   []byte // _meta of the client's last request, for our own ones (2026-07-28)
+
+	instructions *string // as the server gave them; nil before the handshake
+	info         json.RawMessage
+	stopped      *Refusal
+}
+
+// side is what one direction needs to read frames.
+type side struct {
+	scanner  *jsonrpc.Scanner
+	message  jsonrpc.Message
+	messages []jsonrpc.Message
+	buf      []byte
+}
+
+// request is one without an answer yet.
+type request struct {
+	method string
+	action policy.Action
+	name   string
+	id     []byte // raw
+	token  string
+	cursor bool // of a list: not its first page
+	own    bool
+	since  time.Time
+}
+
+// held is a call that waits for a verified list.
+type held struct {
+	frame []byte
+	key   string
+}
+
+// maxLinked bounds the URIs that are remembered.
+const maxLinked = 10_000
+
+// NewSession begins a session. Its identity is what records say of it.
+func NewSession(g *Guard, server audit.Server, who audit.Who) *Session {
+	var id [8]byte
+	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
+	s := &Session{
+		ID: hex.EncodeToString(id[:]), server: &server, who: &who, guard: g,
+		offers: map[string]bool{}, open: map[string]*request{}, asked: map[string]string{}, tokens: map[string]bool{},
+		linked: map[string]bool{}, lists: map[string]*listing{},
+	}
+	s.prefix = "sallyport-" + s.ID + "-"
+	s.client.scanner = jsonrpc.NewScanner(jsonrpc.Options{})
+	s.back.scanner = jsonrpc.NewScanner(jsonrpc.Options{LoneSurrogates: true})
+	for _, kind := range kinds {
+		s.lists[kind] = newListing(kind)
+	}
+	return s
+}
+
+// Start decides whether the server may be started. With a refusal that is
+// enforced the session answers every request with it.
+func (s *Session) Start(now time.Time) (audit.Record, *Refusal) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	d, no := s.guard.Connect(now)
+	r := s.record(audit.Shim, now)
+	r.Decision = audit.Start
+	if d.Entry != nil {
+		s.server.Entry = d.Entry.ID
+	}
+	if no == nil {
+		r.Rule = d.Rule
+		r.Enforced = true
+		return r, nil
+	}
+	r.Decision, r.Rule, r.Reason, r.Findings = audit.Deny, no.Rule, no.Reason, no.Findings
+	if r.Enforced = s.enforcing(); r.Enforced {
+		s.stopped = no
+		return r, no
+	}
+	return r, nil
+}
+
+// Refuse makes the session answer every request with a refusal: the server has
+// ended, or was not what was approved.
+func (s *Session) Refuse(no *Refusal, v *Verdict, now time.Time) {
+	v.reset()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refuseAll(no, v, now)
+}
+
+// Renew replaces the guard: the registry, a manifest or the rules have changed.
+// What was verified before counts no longer.
+func (s *Session) Renew(g *Guard, v *Verdict, now time.Time) {
+	v.reset()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.guard = g
+	for _, l := range s.lists {
+		l.forget()
+	}
+	if _, no := g.Connect(now); no != nil && s.stopped == nil {
+		s.stop(no, v, now)
+	}
+}
+
+// End is the last record of a session.
+func (s *Session) End(reason string, now time.Time) audit.Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.record(audit.Shim, now)
+	r.Decision, r.Reason, r.Enforced = audit.End, reason, true
+	return r
+}
+
+// Stopped is why the server is not used, nil while it is.
+func (s *Session) Stopped() *Refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopped
+}
+
+// Waiting reports whether calls are held back until a list is verified.
+func (s *Session) Waiting() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.calls) > 0
+}
+
+// Seen is what a server has shown in a session, definitions as it wrote them. A
+// nil list was not asked for.
+type Seen struct {
+	Tools, Prompts, Resources, Templates []json.RawMessage
+	Instructions                         *string // nil before the handshake
+	ServerInfo                           json.RawMessage
+}
+
+// Seen returns what the server has shown so far: in observe mode a proposal is
+// made of it. It is false when that is nothing.
+func (s *Session) Seen() (Seen, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	list := func(kind string) []json.RawMessage {
+		l := s.lists[kind]
+		if !l.complete {
+			return nil
+		}
+		out := []json.RawMessage{}
+		for _, name := range l.order {
+			out = append(out, l.seen[name].raw)
+		}
+		return out
+	}
+	seen := Seen{Tools: list("tool"), Prompts: list("prompt"), Resources: list("resource"), Templates: list("template"), Instructions: s.instructions, ServerInfo: s.info}
+	return seen, seen.Instructions != nil || seen.Tools != nil
+}
+
+// decide asks the policies about one action of this session.
+func (s *Session) decide(action policy.Action, name string, arguments []byte, now time.Time) policy.Decision {
+	return s.guard.decide(policy.Request{Action: action, Name: name, Arguments: arguments, ClientInfo: s.clientAs, Protocol: s.protocol}, now)
+}
+
+func (s *Session) enforcing() bool { return s.guard.Mode == Enforce }
+
+func (s *Session) record(direction string, now time.Time) audit.Record {
+	return audit.Record{
+		Time: now, Session: s.ID, Mode: string(s.guard.Mode), Server: s.server, Who: s.who,
+		Direction: direction, Protocol: s.protocol,
+	}
+}
+
+// recordOf is the record of a message.
+func (s *Session) recordOf(direction string, m *jsonrpc.Message, method, name string, now time.Time) audit.Record {
+	r := s.record(direction, now)
+	r.Method, r.Name, r.RequestID, r.Bytes = method, name, m.ID.In(m.Bytes), int64(m.Span.End-m.Span.Start)
+	return r
+}
+
+// allow records that a message goes on.
+func (s *Session) allow(v *Verdict, r audit.Record, rule string) {
+	r.Decision, r.Rule, r.Enforced = audit.Allow, rule, true
+	v.Records = append(v.Records, r)
+}
+
+// deny records a denial and reports whether it is enforced.
+func (s *Session) deny(v *Verdict, r audit.Record, decision string, no *Refusal) bool {
+	r.Decision, r.Rule, r.Reason, r.Findings = decision, no.Rule, no.Reason, no.Findings
+	r.Enforced = s.enforcing()
+	v.Records = append(v.Records, r)
+	return r.Enforced
+}
+
+// answer appends an error response to a request that is not forwarded.
+func (no *Refusal) answer(id []byte, what string) []byte {
+	message := "Sallyport: " + what + ": " + no.Reason + "."
+	if no.Next != "" {
+		message += " " + no.Next + "."
+	}
+	message += " [" + no.Rule + "]"
+	data := []byte(`{"rule":`)
+	data = jsonrpc.AppendString(data, no.Rule)
+	data = jsonrpc.AppendString(append(data, `,"reason":`...), no.Reason)
+	data = jsonrpc.AppendString(append(data, `,"next":`...), no.Next)
+	data = append(data, `,"findings":[`...)
+	for i, f := range no.Findings {
+		if i > 0 {
+			data = append(data, ',')
+		}
+		data = jsonrpc.AppendString(append(data, `{"ruleId":`...), f.RuleID)
+		data = jsonrpc.AppendString(append(data, `,"severity":`...), f.Severity)
+		data = jsonrpc.AppendString(append(data, `,"field":`...), analyzers.Untrusted(f.Field).String())
+		data = append(data, '}')
+	}
+	return jsonrpc.AppendError(nil, id, CodeDenied, message, append(data, "]}"...))
+}
+
+// stop ends the server: every open request is answered with the reason, and so
+// is all that comes later.
+func (s *Session) stop(no *Refusal, v *Verdict, now time.Time) {
+	r := s.record(audit.Shim, now)
+	if !s.deny(v, r, audit.Stop, no) {
+		return
+	}
+	s.refuseAll(no, v, now)
+	v.Stop = no
+}
+
+func (s *Session) refuseAll(no *Refusal, v *Verdict, now time.Time) {
+	s.stopped = no
+	var ids [][]byte
+	for k, r := range s.open {
+		if !r.own {
+			ids = append(ids, r.id)
+		}
+		delete(s.open, k)
+	}
+	slices.SortFunc(ids, slices.Compare) // the same input gives the same output
+	for _, id := range ids {
+		v.ToClient = append(v.ToClient, no.answer(id, "the server was stopped"))
+	}
+	s.calls = nil
+	clear(s.tokens)
+}
+
+// begin notes a request that goes to the server.
+func (s *Session) begin(key string, r *request) {
+	s.open[key] = r
+	if r.token != "" {
+		s.tokens[r.token] = true
+	}
+}
+
+// finish forgets a request that was answered.
+func (s *Session) finish(key string, r *request) {
+	delete(s.open, key)
+	if r.token != "" {
+		delete(s.tokens, r.token)
+	}
+}
+
+// ownID is an id for a request of the shim's own.
+func (s *Session) ownID() []byte {
+	s.own++
+	return strconv.AppendQuote(nil, s.prefix+strconv.Itoa(s.own))
+}
+
+// Unframed records a line that could not be read as a frame.
+func (s *Session) Unframed(direction string, err error, v *Verdict, now time.Time) {
+	v.reset()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopped != nil {
+		return
+	}
+	s.unreadable(direction, nil, err, v, now)
+	var bad *jsonrpc.Error
+	if direction != audit.ServerToClient || !errors.As(err, &bad) || bad.Reason != jsonrpc.TooLong {
+		return
+	}
+	// Somebody may wait for what was in it.
+	no := &Refusal{Rule: RuleResult, Reason: "the server sent a line that is too long", Next: "ask for less at once"}
+	var waiting []*request
+	key := ""
+	for k, q := range s.open {
+		if !s.waits(k) {
+			waiting, key = append(waiting, q), k
+		}
+	}
+	switch {
+	case len(waiting) == 1 && !waiting[0].own:
+		s.finish(key, waiting[0])
+		v.ToClient = append(v.ToClient, no.answer(waiting[0].id, "the answer was withheld"))
+	case len(waiting) > 0:
+		s.stop(no, v, now)
+	}
+}

@@ -1,0 +1,386 @@
+// Package stdio moves messages between a client and a server that speak over
+// standard input and output (MCP, basic/transports/stdio): one JSON-RPC message
+// a line. It decides nothing: every frame goes through a runtime.Session, and
+// every record is written before anything is forwarded.
+package stdio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"sync"
+	"time"
+
+	"github.com/sallyport-mcp/sallyport/runtime"
+	"github.com/sallyport-mcp/sallyport/runtime/audit"
+	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
+)
+
+// Options is what Run needs. Command has its program, arguments, environment
+// and directory set, and nothing of its input and output.
+type Options struct {
+	Session *runtime.Session
+	Command *exec.Cmd
+	// Client is what the client writes and reads.
+	Stdin  io.Reader
+	Stdout io.Writer
+	// Stderr gets what the server writes there, without control characters.
+	Stderr io.Writer
+	// Record writes a record; an error of it denies the message, unless
+	// LossyAudit is set.
+	Record     func(*audit.Record) error
+	LossyAudit bool
+	// Guards brings new guards: what was approved has changed. nil: none come.
+	Guards <-chan *runtime.Guard
+	// Answered is called with the server's process id when its first message is
+	// there and before anything of it goes on; a refusal ends the server. nil:
+	// nothing is asked.
+	Answered func(pid int) *runtime.Refusal
+	MaxLine  int           // bytes of a message: 16 MiB
+	Grace    time.Duration // between closing the server's input, SIGTERM and SIGKILL: 5 s
+}
+
+// ErrRefused is the error of a session whose server was not started or was
+// ended by a decision.
+var ErrRefused = errors.New("the server was refused")
+
+// Run starts the server and serves until one of both sides ends. The error is
+// ErrRefused, an *exec.ExitError of the server, or why it did not start.
+func Run(ctx context.Context, o Options) error {
+	if o.Grace <= 0 {
+		o.Grace = 5 * time.Second
+	}
+	p := &pump{Options: o, client: newOutlet(o.Stdout)}
+	defer p.client.close()
+	record, no := o.Session.Start(time.Now())
+	if err := p.note(&record); err != nil {
+		return err
+	}
+	if no != nil {
+		p.fromClient(ctx)
+		p.end("refused: " + no.Rule)
+		return ErrRefused
+	}
+	return p.serve(ctx)
+}
+
+// pump is one run.
+type pump struct {
+	Options
+	client, server *outlet
+	process        *process
+
+	turn   sync.Mutex // held while a frame of the server is judged and sent
+	locked sync.Mutex
+	refuse *runtime.Refusal
+}
+
+func (p *pump) serve(ctx context.Context) error {
+	proc, err := start(p.Command, p.Stderr)
+	if err != nil {
+		p.end("not started")
+		return err
+	}
+	p.process, p.server = proc, newOutlet(proc.stdin)
+	defer p.server.close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	gone := make(chan struct{}) // the client's input has ended
+	go func() {
+		defer close(gone)
+		p.fromClient(ctx)
+	}()
+	answered := make(chan struct{}) // the server's output has ended
+	go func() {
+		defer close(answered)
+		p.fromServer()
+	}()
+	go p.renew(ctx)
+
+	select {
+	case <-answered:
+		if p.refused() != nil {
+			// The person is to see why: whatever is asked is answered so.
+			proc.end(p.Grace)
+			select {
+			case <-gone:
+			case <-ctx.Done():
+			}
+			p.end("refused: " + p.refused().Rule)
+			return ErrRefused
+		}
+	case <-gone:
+		p.drain()
+		p.server.close() // the server is to end by itself, and may still answer
+	case <-ctx.Done():
+		p.server.close()
+	case <-p.client.broken:
+		p.server.close()
+	}
+	err = proc.end(p.Grace)
+	select {
+	case <-answered:
+	case <-time.After(p.Grace): // somebody else holds the server's output open
+	}
+	var v runtime.Verdict
+	p.Session.Refuse(&runtime.Refusal{Rule: runtime.RuleLost, Reason: "the server has ended (" + ended(err) + ")", Next: "look into its log and start it again"}, &v, time.Now())
+	p.send(&v, nil, nil, p.client)
+	p.end("the server has ended: " + ended(err))
+	return err
+}
+
+// ended is how a process ended, in words.
+func ended(err error) string {
+	if err == nil {
+		return "exit status 0"
+	}
+	return err.Error()
+}
+
+// fromClient reads the client's messages until there are no more.
+func (p *pump) fromClient(ctx context.Context) {
+	frames := jsonrpc.NewFramer(p.Stdin, p.MaxLine)
+	var v runtime.Verdict
+	for ctx.Err() == nil {
+		f, err := frames.Next()
+		now := time.Now()
+		switch {
+		case err == nil:
+			p.Session.FromClient(f.Bytes, &v, now)
+		case unframed(err):
+			p.Session.Unframed(audit.ClientToServer, err, &v, now)
+		default:
+			return
+		}
+		p.send(&v, f.Bytes, f.Line, p.server)
+	}
+}
+
+// fromServer reads the server's messages until there are no more.
+func (p *pump) fromServer() {
+	frames := jsonrpc.NewFramer(p.process.stdout, p.MaxLine)
+	var v runtime.Verdict
+	first := true
+	for {
+		f, err := frames.Next()
+		if err != nil && !unframed(err) {
+			return
+		}
+		if first && p.Answered != nil {
+			if no := p.Answered(p.process.pid()); no != nil {
+				p.stop(no)
+				return
+			}
+		}
+		first = false
+		p.turn.Lock()
+		now := time.Now()
+		if err == nil {
+			p.Session.FromServer(f.Bytes, &v, now)
+		} else {
+			p.Session.Unframed(audit.ServerToClient, err, &v, now)
+		}
+		p.send(&v, f.Bytes, f.Line, p.client)
+		p.turn.Unlock()
+	}
+}
+
+// drain waits until the server has got every call that was held back.
+func (p *pump) drain() {
+	for end := time.Now().Add(p.Grace); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		p.turn.Lock()
+		waiting := p.Session.Waiting()
+		p.turn.Unlock()
+		if !waiting {
+			return
+		}
+	}
+}
+
+// unframed reports whether the stream can be read on after an error.
+func unframed(err error) bool {
+	var bad *jsonrpc.Error
+	return errors.As(err, &bad)
+}
+
+// send writes the records of a verdict and then its frames. What goes the way
+// of the stream is written at once; the other way, by a writer of its own: a
+// side that does not read must not keep this one from being read.
+func (p *pump) send(v *runtime.Verdict, frame, line []byte, straight *outlet) {
+	for i := range v.Records {
+		r := &v.Records[i]
+		r.Duration = time.Since(r.Time)
+		if err := p.note(r); err != nil {
+			p.unrecorded(v, err)
+			break
+		}
+	}
+	for _, f := range v.ToServer {
+		p.server.write(f, frame, line, straight == p.server)
+	}
+	for _, f := range v.ToClient {
+		p.client.write(f, frame, line, straight == p.client)
+	}
+	if v.Stop != nil {
+		p.stop(v.Stop)
+	}
+}
+
+// unrecorded takes back what cannot be recorded, and refuses all that follows.
+func (p *pump) unrecorded(v *runtime.Verdict, err error) {
+	no := &runtime.Refusal{Rule: "shim/audit", Reason: "the decision cannot be recorded: " + err.Error(), Next: "make room for the audit log"}
+	v.ToServer, v.ToClient = nil, nil
+	var all runtime.Verdict
+	p.Session.Refuse(no, &all, time.Now())
+	v.ToClient, v.Stop = all.ToClient, no
+}
+
+func (p *pump) note(r *audit.Record) error {
+	if p.Record == nil {
+		return nil
+	}
+	if err := p.Record(r); err != nil && !p.LossyAudit {
+		return err
+	}
+	return nil
+}
+
+func (p *pump) end(reason string) {
+	r := p.Session.End(reason, time.Now())
+	_ = p.note(&r) // nothing follows that could be refused
+}
+
+// stop ends the server because of a decision.
+func (p *pump) stop(no *runtime.Refusal) {
+	p.locked.Lock()
+	p.refuse = no
+	p.locked.Unlock()
+	if p.Session.Stopped() == nil {
+		var v runtime.Verdict
+		p.Session.Refuse(no, &v, time.Now())
+		for _, f := range v.ToClient {
+			p.client.write(f, nil, nil, false)
+		}
+	}
+	if p.process != nil {
+		p.process.kill()
+	}
+}
+
+func (p *pump) refused() *runtime.Refusal {
+	p.locked.Lock()
+	defer p.locked.Unlock()
+	return p.refuse
+}
+
+// renew hands new guards to the session.
+func (p *pump) renew(ctx context.Context) {
+	var v runtime.Verdict
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case g, ok := <-p.Guards:
+			if !ok {
+				return
+			}
+			p.Session.Renew(g, &v, time.Now())
+			p.send(&v, nil, nil, nil)
+		}
+	}
+}
+
+// outlet writes lines to one side, whole and one after the other.
+type outlet struct {
+	mu     sync.Mutex
+	w      io.Writer
+	buf    []byte
+	queue  chan []byte
+	done   chan struct{}
+	once   sync.Once
+	broken chan struct{} // closed when nobody reads any more
+	snap   sync.Once
+}
+
+// queued is how many lines may wait for a side that does not read.
+const queued = 4096
+
+func newOutlet(w io.Writer) *outlet {
+	o := &outlet{w: w, queue: make(chan []byte, queued), done: make(chan struct{}), broken: make(chan struct{})}
+	go func() {
+		defer close(o.done)
+		for line := range o.queue {
+			o.put(line)
+		}
+	}()
+	return o
+}
+
+// write sends a frame; line is its frame's own line where it is forwarded as
+// it came.
+func (o *outlet) write(f, frame, line []byte, straight bool) {
+	if o == nil {
+		return
+	}
+	if len(f) > 0 && len(f) == len(frame) && &f[0] == &frame[0] && straight {
+		o.put(line)
+		return
+	}
+	if straight {
+		o.mu.Lock()
+		o.buf = append(append(o.buf[:0], f...), '\n')
+		o.raw(o.buf)
+		o.mu.Unlock()
+		return
+	}
+	defer func() { _ = recover() }() // closed meanwhile: the side is gone
+	o.queue <- append(append(make([]byte, 0, len(f)+1), f...), '\n')
+}
+
+func (o *outlet) put(line []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.raw(line)
+}
+
+func (o *outlet) raw(line []byte) {
+	if _, err := o.w.Write(line); err != nil {
+		o.snap.Do(func() { close(o.broken) })
+	}
+}
+
+// close writes what waits and closes the side, if it can be closed.
+func (o *outlet) close() {
+	o.once.Do(func() {
+		close(o.queue)
+		select {
+		case <-o.done:
+		case <-time.After(time.Second):
+		}
+		if c, ok := o.w.(io.Closer); ok {
+			_ = c.Close()
+		}
+	})
+}
+
+// start begins the server's process.
+func start(c *exec.Cmd, stderr io.Writer) (*process, error) {
+	stdin, err := c.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := c.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	c.Stderr = &plain{w: stderr}
+	c.WaitDelay = time.Second
+	p := &process{cmd: c, stdin: stdin, stdout: stdout, started: make(chan error, 1), exited: make(chan struct{})}
+	go p.run()
+	if err := <-p.started; err != nil {
+		return nil, fmt.Errorf("the server does not start: %w", err)
+	}
+	return p, nil
+}
