@@ -17,6 +17,11 @@ demo: build ## scan fixtures/demo and write text and SARIF to bin/demo
 	@$(BIN) scan fixtures/demo --registry fixtures/demo/sallyport.registry.yaml --output text=bin/demo/report.txt --output sarif=bin/demo/report.sarif --output json=bin/demo/report.json --output markdown=bin/demo/report.md --fail-on never
 	@echo; $(BIN) registry explain everyone files --registry fixtures/demo/sallyport.registry.yaml
 	@echo; $(BIN) registry export --registry fixtures/demo/sallyport.registry.yaml --to claude-code
+	@echo; echo "At run time the same server is stopped, with the finding that the scan has:"
+	@$(GO) build -trimpath -o bin/demo/mcpserver ./internal/mcptest/mcpserver
+	@rm -rf bin/demo/state bin/demo/audit.jsonl
+	@! $(BIN) run --registry fixtures/demo/desk.registry.yaml --name parcels --state bin/demo/state --audit bin/demo/audit.jsonl -- bin/demo/mcpserver fixtures/demo/captures/parcels.tools.json <fixtures/demo/client.jsonl
+	@echo; $(BIN) audit report bin/demo/audit.jsonl --state bin/demo/state
 	@echo; echo "written: bin/demo/report.txt report.sarif report.json report.md"
 
 test: ## every unit and script test

@@ -207,12 +207,14 @@ func (s *Session) always(v *Verdict, r audit.Record, m *jsonrpc.Message, no *Ref
 // what names what was asked for.
 func what(method, named string) string {
 	switch {
-	case named == "":
-		return analyzers.Untrusted(shorten(method)).String() + " was not forwarded"
 	case method == "tools/call":
-		return name("the tool", named) + " was not called"
+		return name("tool", named) + " was not called"
+	case !plainName.MatchString(method):
+		return "the message was not forwarded"
+	case named == "":
+		return method + " was not forwarded"
 	}
-	return fmt.Sprintf("%s of %q was not forwarded", analyzers.Untrusted(shorten(method)), analyzers.Untrusted(shorten(named)))
+	return method + " of " + name("item", named) + " was not forwarded"
 }
 
 // named is the tool, prompt or URI that a request is about.

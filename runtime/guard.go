@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/manifest"
 	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/rules"
@@ -185,7 +186,15 @@ func expands(template, uri string) bool {
 	return rest == ""
 }
 
-// name quotes what a target calls something, for a reason.
+// name is what a target calls something, for a reason: a model may read it, so
+// what is more than a name is not repeated.
 func name(kind, of string) string {
-	return fmt.Sprintf("%s %q", kind, analyzers.Untrusted(shorten(of)))
+	if !plainName.MatchString(of) {
+		return "a " + kind + " whose name is not shown"
+	}
+	return fmt.Sprintf("%s %q", kind, of)
 }
+
+// plainName is the form of names that are repeated: of tools (SEP-986) and of
+// URIs.
+var plainName = pattern.New(`^[A-Za-z0-9_./:@%+~?&=#{}-]{1,128}$`)

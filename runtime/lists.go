@@ -171,7 +171,7 @@ func (s *Session) mayRead(l *listing, q *request) *Refusal {
 			return nil // nothing is known of what it offers
 		}
 	}
-	return &Refusal{Rule: RuleHidden, Reason: fmt.Sprintf("neither a list, an approved template nor a result of the server has %s", name("the resource", q.name)), Next: "ask for the list of resources again"}
+	return &Refusal{Rule: RuleHidden, Reason: fmt.Sprintf("neither a list, an approved template nor a result of the server has %s", name("resource", q.name)), Next: "ask for the list of resources again"}
 }
 
 // askList sends a request for a list in the shim's own name.
@@ -390,10 +390,10 @@ func (s *Session) examine(l *listing, suspects []*suspect, m *jsonrpc.Message, v
 			x.hidden = s.maySee(l, called, m, v, now)
 			continue
 		case s.guard.pins == nil:
-			x.hidden = &Refusal{Rule: own[top(own)].Rule.ID, Reason: fmt.Sprintf("%s: %s", name(l.kind, called), first1(own[top(own)].Message)), Next: "review the server; an approval with a manifest admits what people have read", Findings: recorded(own, rules.Low)}
+			x.hidden = &Refusal{Rule: own[top(own)].Rule.ID, Reason: fmt.Sprintf("%s: %s", name(l.kind, called), wrong(own[top(own)])), Next: "review the server; an approval with a manifest admits what people have read", Findings: recorded(own, rules.Low)}
 		case worst(own) >= rules.High:
 			f := own[top(own)]
-			no := &Refusal{Rule: f.Rule.ID, Reason: fmt.Sprintf("the server is not what was approved: %s", first1(f.Message)), Next: "do not use the server until its author explains the change; sallyport manifest diff shows it", Findings: recorded(own, rules.Low)}
+			no := &Refusal{Rule: f.Rule.ID, Reason: fmt.Sprintf("the server is not what was approved: %s: %s", name(l.kind, called), wrong(f)), Next: "do not use the server until its author explains the change; sallyport manifest diff shows it", Findings: recorded(own, rules.Low)}
 			x.hidden = no
 			s.stop(no, v, now)
 			if v.Stop != nil {
@@ -403,7 +403,7 @@ func (s *Session) examine(l *listing, suspects []*suspect, m *jsonrpc.Message, v
 		default:
 			rule, reason := RuleHidden, fmt.Sprintf("%s is not what was approved", name(l.kind, called))
 			if len(own) > 0 {
-				rule, reason = own[top(own)].Rule.ID, first1(own[top(own)].Message)
+				rule, reason = own[top(own)].Rule.ID, fmt.Sprintf("%s: %s", name(l.kind, called), wrong(own[top(own)]))
 			}
 			x.hidden = &Refusal{Rule: rule, Reason: reason, Next: "if the change is meant, review it and renew the manifest: sallyport manifest diff, sallyport registry approve", Findings: recorded(own, rules.Info)}
 		}
@@ -454,10 +454,11 @@ func top(found []rules.Finding) int {
 	return best
 }
 
-// first1 is the first sentence of a message, without its full stop.
-func first1(message string) string {
-	head, _, _ := strings.Cut(message, ". ")
-	return strings.TrimSuffix(head, ".")
+// wrong is what a finding says, without a word of the target: a refusal is read
+// by the model that it is to protect.
+func wrong(f rules.Finding) string {
+	title := f.Rule.Title
+	return strings.ToLower(title[:1]) + title[1:]
 }
 
 // maySee is the policy's word on a definition: the one that a call would get.

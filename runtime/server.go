@@ -173,7 +173,7 @@ func (s *Session) judged(kind, called, path string, m *jsonrpc.Message, at jsonr
 		return nil
 	}
 	f := found[top(found)]
-	return &Refusal{Rule: f.Rule.ID, Reason: first1(f.Message), Next: "read it yourself before a model does; the record has the places", Findings: recorded(found, rules.Low)}
+	return &Refusal{Rule: f.Rule.ID, Reason: wrong(f), Next: "read it yourself before a model does; the record has the places", Findings: recorded(found, rules.Low)}
 }
 
 // asksFor decides on what the result of a stateless server asks of the client
@@ -210,7 +210,7 @@ func (s *Session) greeting(q *request, m *jsonrpc.Message, r audit.Record, v *Ve
 	if q.method == "initialize" {
 		version := string(m.Text(m.Find(m.Result, "protocolVersion"), nil))
 		if !spoken(version, s.guard.Limits.MinVersion) || version >= stateless {
-			no := &Refusal{Rule: RuleDowngrade, Reason: fmt.Sprintf("the server answers with the protocol version %q", analyzers.Untrusted(shorten(version))), Next: "see --min-protocol"}
+			no := &Refusal{Rule: RuleDowngrade, Reason: "the server answers with another " + name("protocol version", version), Next: "see --min-protocol"}
 			if s.stop(no, v, now); v.Stop != nil {
 				v.ToClient = append(v.ToClient, no.answer(q.id, "the session did not begin"))
 				return
@@ -280,7 +280,7 @@ func (s *Session) instructed(said string) *Refusal {
 		found := about(s.guard.judge.drift(s.server.Name, surface), "instructions", "")
 		no := &Refusal{Rule: "changed-text", Reason: "the server's instructions are not what was approved", Next: "if the change is meant, review it and renew the manifest", Findings: recorded(found, rules.Info)}
 		if len(found) > 0 {
-			no.Rule, no.Reason = found[top(found)].Rule.ID, first1(found[top(found)].Message)
+			no.Rule, no.Reason = found[top(found)].Rule.ID, "the server's instructions: "+wrong(found[top(found)])
 		}
 		return no
 	}
@@ -292,7 +292,7 @@ func (s *Session) instructed(said string) *Refusal {
 		return nil
 	}
 	f := found[top(found)]
-	return &Refusal{Rule: f.Rule.ID, Reason: first1(f.Message), Next: "review the server", Findings: recorded(found, rules.Low)}
+	return &Refusal{Rule: f.Rule.ID, Reason: "the server's instructions: " + wrong(f), Next: "review the server", Findings: recorded(found, rules.Low)}
 }
 
 // list decides on a page of a list.

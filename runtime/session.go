@@ -7,10 +7,10 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
 	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
 	"github.com/sallyport-mcp/sallyport/runtime/policy"
@@ -234,7 +234,7 @@ func (s *Session) deny(v *Verdict, r audit.Record, decision string, no *Refusal)
 func (no *Refusal) answer(id []byte, what string) []byte {
 	message := "Sallyport: " + what + ": " + no.Reason + "."
 	if no.Next != "" {
-		message += " " + no.Next + "."
+		message += " " + strings.ToUpper(no.Next[:1]) + no.Next[1:] + "."
 	}
 	message += " [" + no.Rule + "]"
 	data := []byte(`{"rule":`)
@@ -248,7 +248,11 @@ func (no *Refusal) answer(id []byte, what string) []byte {
 		}
 		data = jsonrpc.AppendString(append(data, `{"ruleId":`...), f.RuleID)
 		data = jsonrpc.AppendString(append(data, `,"severity":`...), f.Severity)
-		data = jsonrpc.AppendString(append(data, `,"field":`...), analyzers.Untrusted(f.Field).String())
+		field := f.Field
+		if !plainName.MatchString(field) {
+			field = "" // the record has it
+		}
+		data = jsonrpc.AppendString(append(data, `,"field":`...), field)
 		data = append(data, '}')
 	}
 	return jsonrpc.AppendError(nil, id, CodeDenied, message, append(data, "]}"...))

@@ -80,6 +80,9 @@ func TestIntegrity(t *testing.T) {
 				t.Errorf("%s: %s shown: %v", name, tool, shown)
 			}
 		}
+		if bytes.Contains(bytes.Join(v.ToClient, nil), []byte("id_rsa")) {
+			t.Errorf("%s: the refusal repeats what it refuses: %s", name, v.ToClient)
+		}
 		for _, tool := range []string{"tides", "moon"} {
 			s.FromClient([]byte(`{"jsonrpc":"2.0","id":6,"method":"tools/call","params":{"name":"`+tool+`"}}`), &v, noon)
 			if passes := len(v.ToServer) == 1; passes != strings.Contains(c.visible, tool) {
@@ -143,6 +146,9 @@ func TestResults(t *testing.T) {
 		head, tail, any := strings.Cut(c.want, "*")
 		if any && !(strings.HasPrefix(got, head) && strings.HasSuffix(got, tail)) || !any && got != c.want {
 			t.Errorf("%s: %s; want %s", name, got, c.want)
+		}
+		if bytes.Contains(bytes.Join(v.ToClient, nil), []byte("id_rsa")) {
+			t.Errorf("%s: the refusal repeats what it refuses: %s", name, v.ToClient)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func run() error {
 	}
 	defer os.RemoveAll(dir)
 	at := func(name string) string { return filepath.Join(dir, name) }
-	for _, b := range [][2]string{{"server", "./internal/benchshim/server"}, {"pump", "./internal/benchshim/pump"}, {"shim", "./cmd/sallyport-shim"}} {
+	for _, b := range [][2]string{{"server", "./internal/mcptest/mcpserver"}, {"pump", "./internal/benchshim/pump"}, {"shim", "./cmd/sallyport-shim"}} {
 		c := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", at(b[0]), b[1])
 		c.Env = append(os.Environ(), "CGO_ENABLED=0")
 		if out, err := c.CombinedOutput(); err != nil {

@@ -1,4 +1,5 @@
-// Command server is the MCP server of the shim's benchmark.
+// Command mcpserver is the server of package mcptest, for the demo and the
+// benchmark of the shim.
 package main
 
 import "github.com/sallyport-mcp/sallyport/internal/mcptest"
