@@ -33,7 +33,21 @@ func (s *stems) read(low string) {
 	for i := 0; i < len(low); {
 		c := low[i]
 		switch {
-		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '~' || c == '/':
+		case c >= 'a' && c <= 'z':
+			end := i + 1
+			for end < len(low) && letterKinds[low[end]] == asciiLetter {
+				end++
+			}
+			if end < len(low) && !endsWord[low[end]] {
+				i = s.run(low, i)
+				continue
+			}
+			if len(s.words) == 0 {
+				s.first = low[i:end]
+			}
+			s.add(stem(low[i:end]))
+			i = end
+		case c >= '0' && c <= '9' || c == '~' || c == '/':
 			i = s.run(low, i)
 		case c < 0x80:
 			i++
@@ -124,6 +138,14 @@ var letterKinds = func() (t [256]letterKind) {
 	return t
 }()
 
+// endsWord are bytes of ASCII behind which run would not read on.
+var endsWord = func() (t [256]bool) {
+	for c := range t[:0x80] {
+		t[c] = letterKinds[c] == 0 && (c < '0' || c > '9') && strings.IndexByte("_/~@'.:", byte(c)) < 0
+	}
+	return t
+}()
+
 // parts adds what an identifier, an alternative or a file's name is made of.
 func (s *stems) parts(word string) {
 	const most = 8
@@ -161,9 +183,11 @@ func (s *stems) letters(w string, ascii bool) {
 		s.add(firstRunes(w, longestWord-2))
 		return
 	}
-	w = w[:stemEnd(w)]
-	s.add(w[:min(len(w), longestWord)])
+	s.add(stem(w))
 }
+
+// stem is an English word without its ending.
+func stem(w string) string { return w[:min(stemEnd(w), longestWord)] }
 
 // stemEnd is where the ending of an English word begins.
 func stemEnd(w string) int {

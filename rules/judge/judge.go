@@ -26,8 +26,9 @@ type Judge struct {
 	scratch    sync.Pool
 }
 
-// rule is a condition of a technique.
+// rule is a condition of a technique. What most clauses fail on lies beside it.
 type rule struct {
+	all       set
 	technique int
 	*condition
 }
@@ -39,9 +40,9 @@ func New(pack *Pack) *Judge {
 		for k := range t.when {
 			c := &t.when[k]
 			if c.times > 0 {
-				j.counted = append(j.counted, rule{i, c})
+				j.counted = append(j.counted, rule{c.all, i, c})
 			} else {
-				j.byConcept[c.needs()] = append(j.byConcept[c.needs()], rule{i, c})
+				j.byConcept[c.needs()] = append(j.byConcept[c.needs()], rule{c.all, i, c})
 			}
 		}
 		if t.learned {
@@ -199,31 +200,34 @@ func forbids(hits []hit) bool {
 	return false
 }
 
-// needs is a concept without which the condition does not hold.
+// needs is a concept without which the condition does not hold: the last of
+// the lexicon, which begins with those that every text has.
 func (c *condition) needs() class {
-	for word, set := range c.all {
-		if set != 0 {
-			return class(word<<6 + bits.TrailingZeros64(set))
+	for word := len(c.all) - 1; word >= 0; word-- {
+		if set := c.all[word]; set != 0 {
+			return class(word<<6 + bits.Len64(set) - 1)
 		}
 	}
-	return c.sequence[0]
+	return slices.Max(c.sequence)
 }
 
-func (c *condition) holds(here, previous, around set, hits []hit) bool {
-	if !here.all(c.all) || here.any(c.none) || !previous.all(c.previous) {
+// holds reports whether the condition holds of the clause that r reads, which
+// has all of c.all.
+func (c *condition) holds(r *reading, here set) bool {
+	if here.any(c.none) || !r.previous.all(c.previous) {
 		return false
-	}
-	for _, group := range c.around {
-		if !around.any(group) {
-			return false
-		}
 	}
 	for _, group := range c.any {
 		if !here.any(group) {
 			return false
 		}
 	}
-	return len(c.sequence) == 0 || inOrder(hits, c.sequence, c.gap)
+	for _, group := range c.around {
+		if !here.any(group) && !r.mentions(group) {
+			return false
+		}
+	}
+	return len(c.sequence) == 0 || inOrder(r.m.hits, c.sequence, c.gap)
 }
 
 // within reports whether the clause's own words, without those that it quotes,
@@ -336,7 +340,8 @@ func headlined(clause string) bool {
 // from, and never further than longestClause bytes.
 func clauseEnd(text string, start int) int {
 	const longestClause = 600
-	for i := start; i < len(text) && i-start < longestClause; i++ {
+	end := min(start+longestClause, len(text))
+	for i := start; i < end; i++ {
 		if !endsClause[text[i]] {
 			continue
 		}
@@ -357,7 +362,6 @@ func clauseEnd(text string, start int) int {
 			}
 		}
 	}
-	end := min(start+longestClause, len(text))
 	for end < len(text) && text[end]&0xc0 == 0x80 {
 		end++
 	}

@@ -30,7 +30,6 @@ type clause struct {
 	low        string
 	here       set  // its concepts
 	outside    set  // those outside of quotations
-	around     set  // its own and those of the few before it
 	defends    bool // it speaks of attacks as one who defends
 	quoted     bool // the document shows it
 	forbids    bool
@@ -88,10 +87,6 @@ func (r *reading) clause(start, end int) {
 		r.forbidden = c.outside.has(negClass) || c.outside.has(defenceClass)
 	}
 	c.forbids = r.forbidden || forbids(r.m.hits)
-	c.around = c.here
-	for _, other := range r.recent {
-		c.around.join(other)
-	}
 	if r.model != nil {
 		r.ask(&c)
 	}
@@ -128,12 +123,17 @@ func (r *reading) weigh(c *clause) {
 	for word, set := range c.here {
 		for ; set != 0; set &= set - 1 {
 			for _, rule := range r.byConcept[word<<6+bits.TrailingZeros64(set)] {
-				if rule.weight > r.m.best[rule.technique].Weight && rule.holds(c.here, r.previous, c.around, r.m.hits) {
+				if c.here.all(rule.all) && rule.weight > r.m.best[rule.technique].Weight && rule.holds(r, c.here) {
 					r.add(rule, c)
 				}
 			}
 		}
 	}
+}
+
+// mentions reports whether one of the few clauses before has one of the concepts.
+func (r *reading) mentions(any set) bool {
+	return slices.ContainsFunc(r.recent[:], func(here set) bool { return here.any(any) })
 }
 
 // add takes the weight of a condition that holds.
