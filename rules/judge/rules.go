@@ -111,6 +111,7 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 		view  *text.View
 	}
 	var suspects []strange
+	var plain []string // the texts without disguise
 	add := func(s Sign, field int, view *text.View) {
 		if best == nil {
 			best = make([]FieldSign, len(j.techniques))
@@ -130,6 +131,9 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 			in.Names = append(in.Names, raw)
 		}
 		if len(raw) < shortest {
+			if !f.Key {
+				plain = append(plain, raw)
+			}
 			continue
 		}
 		if f.Key { // a name may ask for something, too: contents_of_the_ssh_folder
@@ -138,6 +142,9 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 			}
 		}
 		views, low := readings(layOut(raw[:min(len(raw), longest)]))
+		if !f.Key {
+			plain = append(plain, views[min(1, len(views)-1)].Text)
+		}
 		for k, view := range views {
 			if k > 0 || low == "" {
 				low = lower(view.Text)
@@ -155,26 +162,20 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 	}
 	if len(suspects) > 0 {
 		slices.SortStableFunc(suspects, func(a, b strange) int { return cmp.Compare(b.score, a.score) })
-		texts := make([]string, len(fields))
-		for i, f := range fields {
-			if !f.Key {
-				texts[i] = f.Text.Raw()[:min(len(f.Text.Raw()), longest)]
-			}
-		}
-		p := j.purpose(in, texts)
+		p := j.purpose(in, plain)
 		for _, s := range suspects[:min(len(suspects), mostWindows)] {
 			add(j.strange(in, s.window, p), s.field, s.view)
 		}
 	}
 	var signs []FieldSign
-	var plain []Sign
+	var bare []Sign
 	for _, s := range best {
 		if s.Weight > 0 {
-			signs, plain = append(signs, s), append(plain, s.Sign)
+			signs, bare = append(signs, s), append(bare, s.Sign)
 		}
 	}
 	slices.SortStableFunc(signs, func(a, b FieldSign) int { return cmp.Compare(b.Weight, a.Weight) })
-	return Level(plain), signs
+	return Level(bare), signs
 }
 
 // readings returns those of a text's views that say more than the raw one,
