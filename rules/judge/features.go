@@ -63,7 +63,7 @@ func (s *stems) read(low string) {
 }
 
 // longestWord is the length of the longest stem in bytes of ASCII, or in runes.
-const longestWord = 8
+const longestWord = 7
 
 // run reads what has no white space inside, and returns its end.
 func (s *stems) run(low string, i int) int {
@@ -192,7 +192,7 @@ func (s *stems) word(w string) {
 func (s *stems) letters(w string, ascii bool) {
 	w = strings.TrimSuffix(w, "'s")
 	if !ascii {
-		s.add(firstRunes(w, longestWord-2))
+		s.add(firstRunes(w, longestWord))
 		return
 	}
 	s.add(stem(w))
@@ -314,7 +314,7 @@ func (s *stems) foreign(low string, i int) int {
 	if end == i {
 		return i + size
 	}
-	s.add(firstRunes(low[i:end], longestWord-2))
+	s.add(firstRunes(low[i:end], longestWord))
 	return end
 }
 

@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
 // Judge holds techniques. It is immutable and safe for concurrent use.
@@ -49,7 +50,9 @@ func New(pack *Pack) *Judge {
 			j.learned, j.model = i, defaultModel()
 		}
 	}
-	j.scratch.New = func() any { return &scratch{best: make([]Sign, len(pack.Techniques)), reader: newReader(j.model)} }
+	j.scratch.New = func() any {
+		return &scratch{best: make([]Sign, len(pack.Techniques)), reader: newReader(j.model), aside: newReader(j.model)}
+	}
 	return j
 }
 
@@ -59,6 +62,7 @@ type scratch struct {
 	total [maxConcepts]int
 	hits  []hit
 	*reader
+	aside *reader // for a part of a clause
 }
 
 // Sign is a technique found in a text, with the clause that shows it most.
@@ -70,6 +74,20 @@ type Sign struct {
 	Mentioned bool
 	// Quoted: a document shows it as somebody else's words, or is about attacks.
 	Quoted bool
+
+	direct bool // an order to the reader that names what to take, or where to
+}
+
+// beats reports whether s says more of a technique than another sign. One that
+// is quoted gives way to a sign half its weight that is not: what a document
+// shows does not hide what it says.
+func (s *Sign) beats(other *Sign) bool { return s.rank() > other.rank() }
+
+func (s *Sign) rank() float64 {
+	if s.Quoted {
+		return s.Weight / 2
+	}
+	return s.Weight
 }
 
 // The levels of a sum of weights.
@@ -120,19 +138,24 @@ type Setting struct {
 	// business.
 	Siblings *Siblings
 
-	opens bool // the text begins by saying what a tool is for
+	opens   bool     // the text begins by saying what a tool is for
+	subject *subject // of the definition; nil where the text stands alone
+	layout  *layout  // of the raw text of a document; nil for all others
 }
 
 // Text returns the signs of a text that stands alone, the strongest of each
 // technique, in the order of the techniques.
-func (j *Judge) Text(in Setting, text string) []Sign {
-	signs, windows := j.read(in, text, lower(text))
+func (j *Judge) Text(in Setting, content string) []Sign {
+	if in.Role == InText {
+		in.layout = layoutOf(content)
+	}
+	signs, windows := j.read(in, &text.View{Text: content}, lower(content))
 	if len(windows) > 0 {
-		p := j.purpose(in, []string{text})
+		p := j.purpose(in, []string{content})
 		best := Sign{}
 		for _, w := range windows {
-			w.text = text[w.start:w.end]
-			if s := j.strange(in, w, p); s.Weight > best.Weight {
+			w.text = content[w.start:w.end]
+			if s := j.strange(in, w, p); s.beats(&best) {
 				best = s
 			}
 		}
@@ -285,6 +308,7 @@ var (
 	defenceClass    = mustClass("defence")
 	negClass        = mustClass("neg")
 	refusedClass    = mustClass("refused")
+	speechClass     = mustClass("speech")
 	toolNameClass   = mustClass("tool-name")
 
 	actions  = mustSet("read", "send", "exec", "override", "change", "remove", "use", "download", "handover")
@@ -295,9 +319,17 @@ var (
 const memory = 6
 
 // imperative reports whether a clause begins with an action, behind the mark of
-// a list and words of politeness or order: "3. Send ...", "Then upload ...".
+// a list and words of politeness or order: "3. Send ...", "Then upload ...", or
+// has one right behind its first colon.
 func imperative(low string, hits []hit) bool {
-	start := 0
+	if imperativeFrom(0, low, hits) {
+		return true
+	}
+	colon := strings.Index(low, ": ")
+	return colon > 0 && colon+2 < len(low) && letter(low[colon+2]) && imperativeFrom(colon+2, low, hits)
+}
+
+func imperativeFrom(start int, low string, hits []hit) bool {
 	for start < len(low) && (low[start] < 'a' || low[start] > 'z') {
 		start++
 	}

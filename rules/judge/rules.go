@@ -111,13 +111,13 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 		view  *text.View
 	}
 	var suspects []strange
-	var plain []string // the texts without disguise
+	var plain []string // by field: its text without disguise, where it has one
 	add := func(s Sign, field int, view *text.View) {
 		if best == nil {
 			best = make([]FieldSign, len(j.techniques))
 		}
 		i := slices.Index(j.techniques, s.Technique)
-		if s.Weight > best[i].Weight {
+		if s.beats(&best[i].Sign) {
 			evidence := analyzers.Untrusted(view.Text[s.Start:s.End])
 			if s.Start, s.End = view.Map.Range(s.Start, s.End); fields[field].Key {
 				s.Start, s.End = 0, len(fields[field].Text.Raw())
@@ -125,15 +125,13 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 			best[i] = FieldSign{s, fields[field], evidence}
 		}
 	}
+	in.subject = &subject{in.Names, fields}
 	for i, f := range fields {
 		raw := f.Text.Raw()
 		if f.Key {
 			in.Names = append(in.Names, raw)
 		}
 		if len(raw) < shortest {
-			if !f.Key {
-				plain = append(plain, raw)
-			}
 			continue
 		}
 		if f.Key { // a name may ask for something, too: contents_of_the_ssh_folder
@@ -142,15 +140,25 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 			}
 		}
 		views, low := readings(layOut(raw[:min(len(raw), longest)]))
-		if !f.Key {
-			plain = append(plain, views[min(1, len(views)-1)].Text)
+		if len(views) > 1 {
+			if plain == nil {
+				plain = make([]string, len(fields))
+			}
+			plain[i] = views[1].Text
+		}
+		in.layout = nil
+		if in.Role == InText {
+			in.layout = layoutOf(raw[:min(len(raw), longest)])
 		}
 		for k, view := range views {
+			if view.Kind == text.Hidden {
+				in.layout = nil
+			}
 			if k > 0 || low == "" {
 				low = lower(view.Text)
 			}
 			in.opens = f.Path == "description"
-			signs, windows := j.read(in, view.Text, low)
+			signs, windows := j.read(in, &view, low)
 			for _, s := range signs {
 				add(s, i, &view)
 			}
@@ -162,7 +170,17 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 	}
 	if len(suspects) > 0 {
 		slices.SortStableFunc(suspects, func(a, b strange) int { return cmp.Compare(b.score, a.score) })
-		p := j.purpose(in, plain)
+		texts := make([]string, len(fields))
+		for i, f := range fields {
+			switch {
+			case f.Key:
+			case plain != nil && plain[i] != "":
+				texts[i] = plain[i]
+			default:
+				texts[i] = f.Text.Raw()[:min(len(f.Text.Raw()), longest)]
+			}
+		}
+		p := j.purpose(in, texts)
 		for _, s := range suspects[:min(len(suspects), mostWindows)] {
 			add(j.strange(in, s.window, p), s.field, s.view)
 		}
