@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"os"
 	"os/exec"
@@ -199,21 +200,70 @@ func Harmless() ([]*Result, error) {
 	return all, lines.Err()
 }
 
-// Pages are the project's own rule pages, which describe attacks and show them.
-func Pages() ([]*Result, error) {
+// Page is one of the project's own rule pages, which describe attacks and show
+// them. Half of them, by a hash of the name, may be learned from.
+type Page struct {
+	Name, Text string
+	Tune       bool `json:"-"`
+}
+
+// Pages reads docs/rules.
+func Pages() ([]*Page, error) {
 	names, err := filepath.Glob("docs/rules/*.md")
 	if err != nil {
 		return nil, err
 	}
-	var all []*Result
+	var all []*Page
 	for _, name := range names {
 		content, err := os.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, &Result{ID: name, Kind: "rule page", Language: "en", Text: string(content)})
+		h := fnv.New32a()
+		h.Write([]byte(filepath.Base(name)))
+		all = append(all, &Page{filepath.Base(name), string(content), h.Sum32()%2 == 0})
 	}
 	return all, nil
+}
+
+// pagesCopy holds the pages as they were learned from: a page may change
+// without a new model.
+const pagesCopy = "fixtures/corpus/harmless/pages.jsonl"
+
+// LearnedPages reads the copy of the half that is learned from.
+func LearnedPages() ([]*Page, error) {
+	content, err := os.ReadFile(pagesCopy)
+	if err != nil {
+		return nil, err
+	}
+	var all []*Page
+	for line := range bytes.Lines(content) {
+		p := &Page{Tune: true}
+		if err := json.Unmarshal(line, p); err != nil {
+			return nil, fmt.Errorf("%s: %w", pagesCopy, err)
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
+// CopyPages makes the copy anew from docs/rules.
+func CopyPages() error {
+	all, err := Pages()
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	for _, p := range all {
+		if p.Tune {
+			if err := enc.Encode(p); err != nil {
+				return err
+			}
+		}
+	}
+	return os.WriteFile(pagesCopy, out.Bytes(), 0o644)
 }
 
 func files(pattern string) ([]string, error) {

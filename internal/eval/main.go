@@ -26,7 +26,7 @@ func main() {
 	flag.Float64Var(&f.recall, "recall", 0, "fail below this percentage of malicious items at medium or above")
 	flag.Float64Var(&f.alarms, "alarms", 100, "fail above this percentage of benign items at medium or above")
 	flag.Float64Var(&f.harmless, "harmless", 100, "fail above this percentage of harmless results at high or above")
-	flag.Float64Var(&f.pages, "pages", 100, "fail above this percentage of the project's own rule pages at high or above")
+	flag.Float64Var(&f.pages, "pages", 100, "fail above this percentage of the project's own rule pages, those not learned from, at high or above")
 	verbose := flag.Bool("v", false, "list what of the tune half is judged wrongly")
 	onlyFresh := flag.Bool("fresh", false, "print recall and false alarms of the fresh items alone, without a floor")
 	flag.Parse()
@@ -122,9 +122,9 @@ func eval(f floors, verbose bool) error {
 	return nil
 }
 
-// harmless judges the harmless results and the project's own rule pages, and
-// returns the percentages at high: among the results of which no template was
-// learned from, and among the pages.
+// harmless judges the harmless results and the project's own rule pages as
+// results, and returns the percentages at high of those that were not learned
+// from.
 func harmless() (results, pages float64, err error) {
 	all, err := corpus.Harmless()
 	if err != nil {
@@ -134,29 +134,33 @@ func harmless() (results, pages float64, err error) {
 	if err != nil {
 		return 0, 0, err
 	}
-	all = append(all, own...)
-	rows := make([]map[string]any, len(all))
-	for i, r := range all {
-		rows[i] = map[string]any{"text": r.Text}
+	var rows []map[string]any
+	var groups []string
+	add := func(text, group string, tune bool) {
+		rows = append(rows, map[string]any{"text": text})
+		half := "test "
+		if tune {
+			half = "tune "
+		}
+		groups = append(groups, half+group)
+	}
+	for _, r := range all {
+		add(r.Text, "harmless results", r.Tune())
+	}
+	for _, p := range own {
+		add(p.Text, "rule pages", p.Tune)
 	}
 	verdicts, err := corpus.Judge(rows)
 	if err != nil {
 		return 0, 0, err
 	}
 	high, medium := map[string]count{}, map[string]count{}
-	for i, r := range all {
-		group := "test harmless results"
-		switch {
-		case r.Kind == "rule page":
-			group = "rule pages"
-		case r.Tune():
-			group = "tune harmless results"
-		}
+	for i, group := range groups {
 		high[group] = high[group].with(verdicts[i].Blocks())
 		medium[group] = medium[group].with(verdicts[i].Stops())
 	}
 	for _, group := range slices.Sorted(maps.Keys(high)) {
 		fmt.Printf("%-46s high %s  medium or above %s\n", group, high[group], medium[group])
 	}
-	return high["test harmless results"].percent(), high["rule pages"].percent(), nil
+	return high["test harmless results"].percent(), high["test rule pages"].percent(), nil
 }

@@ -9,7 +9,8 @@ import (
 )
 
 // examples is what the model learns from: the phrases, the tune half of the
-// labelled items and of the harmless results. The other half is not read.
+// labelled items, of the harmless results and of the project's own pages. The
+// other half is not read.
 type examples struct {
 	phrases []*phrase
 	items   []*item
@@ -63,6 +64,15 @@ func readCorpus() (*examples, error) {
 			it.add(r.Text)
 			c.items = append(c.items, it)
 		}
+	}
+	pages, err := corpus.LearnedPages()
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pages {
+		it := &item{role: judge.InText}
+		it.add(p.Text)
+		c.items = append(c.items, it)
 	}
 	return c, nil
 }

@@ -86,9 +86,10 @@ func fit(v *vocabulary, c *examples, role judge.Role) *model {
 // How the weights are found: stochastic gradient descent with a rate for each
 // weight (AdaGrad; Duchi, Hazan, Singer 2011) and a penalty on their squares.
 const (
-	epochs  = 12
-	rate    = 0.2
-	penalty = 1e-3
+	epochs   = 12
+	rate     = 0.2
+	penalty  = 1e-3
+	averaged = 6
 )
 
 func descend(n int, rows []example) *model {
@@ -104,7 +105,8 @@ func descend(n int, rows []example) *model {
 		order[i] = i
 	}
 	random := rand.New(rand.NewPCG(1, 2)) // always the same
-	for range epochs {
+	mean := &model{weights: make([]float64, n)}
+	for epoch := range epochs {
 		random.Shuffle(len(order), func(i, j int) { order[i], order[j] = order[j], order[i] })
 		for _, k := range order {
 			e := &rows[k]
@@ -122,8 +124,14 @@ func descend(n int, rows []example) *model {
 				m.weights[f] -= rate * g / math.Sqrt(steps[f]+1e-8)
 			}
 		}
+		if epoch >= epochs-averaged {
+			mean.bias += m.bias / averaged
+			for f, w := range m.weights {
+				mean.weights[f] += w / averaged
+			}
+		}
 	}
-	return m
+	return mean
 }
 
 // folds is into how many parts the corpus is cut for cross-validation.

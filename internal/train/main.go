@@ -5,6 +5,7 @@
 //	go run ./internal/train          write the model
 //	go run ./internal/train -check   fail when the model is not what the corpus gives
 //	go run ./internal/train -report  cross-validate, without writing
+//	go run ./internal/train -pages   copy the rule pages that are learned from, before training
 package main
 
 import (
@@ -15,6 +16,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/sallyport-mcp/sallyport/internal/corpus"
 	"github.com/sallyport-mcp/sallyport/rules/judge"
 )
 
@@ -23,14 +25,20 @@ const target = "rules/judge/model.txt"
 func main() {
 	check := flag.Bool("check", false, "compare with the file instead of writing it")
 	report := flag.Bool("report", false, "cross-validate and write nothing")
+	pages := flag.Bool("pages", false, "copy the rule pages to learn from into fixtures/corpus first")
 	flag.Parse()
-	if err := train(*check, *report); err != nil {
+	if err := train(*check, *report, *pages); err != nil {
 		fmt.Fprintln(os.Stderr, "train:", err)
 		os.Exit(1)
 	}
 }
 
-func train(check, report bool) error {
+func train(check, report, pages bool) error {
+	if pages {
+		if err := corpus.CopyPages(); err != nil {
+			return err
+		}
+	}
 	c, err := readCorpus()
 	if err != nil {
 		return err

@@ -2,8 +2,11 @@ package judge
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
 // Features are what the model (model.txt) looks at in a clause: its words,
@@ -17,7 +20,8 @@ import (
 //	p dialogue~send  two concepts of one clause, in the order of the lexicon
 //
 // Numbers, addresses, paths and identifiers are words of their own: <num>,
-// <url>, <mail>, <path>, <id>.
+// <url>, <mail>, <path>, <id>. Latin letters have no marks: an attacker can leave
+// them out, and the normal view of package text does.
 
 // stems reads the words of a clause. It keeps its memory between clauses.
 type stems struct {
@@ -30,10 +34,25 @@ func (s *stems) add(word string) { s.words = append(s.words, word) }
 // read takes the words of a lower-cased clause.
 func (s *stems) read(low string) {
 	s.words, s.first = s.words[:0], ""
+	low = bare(low)
 	for i := 0; i < len(low); {
 		c := low[i]
 		switch {
-		case c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '~' || c == '/':
+		case c >= 'a' && c <= 'z':
+			end := i + 1
+			for end < len(low) && letterKinds[low[end]] == asciiLetter {
+				end++
+			}
+			if end < len(low) && !endsWord[low[end]] {
+				i = s.run(low, i)
+				continue
+			}
+			if len(s.words) == 0 {
+				s.first = low[i:end]
+			}
+			s.add(stem(low[i:end]))
+			i = end
+		case c >= '0' && c <= '9' || c == '~' || c == '/':
 			i = s.run(low, i)
 		case c < 0x80:
 			i++
@@ -44,7 +63,7 @@ func (s *stems) read(low string) {
 }
 
 // longestWord is the length of the longest stem in bytes of ASCII, or in runes.
-const longestWord = 8
+const longestWord = 7
 
 // run reads what has no white space inside, and returns its end.
 func (s *stems) run(low string, i int) int {
@@ -53,6 +72,13 @@ func (s *stems) run(low string, i int) int {
 	kinds := letterKind(0)
 	for end < len(low) {
 		if k := letterKinds[low[end]]; k != 0 {
+			if k == highLetter {
+				r, size := utf8.DecodeRuneInString(low[end:])
+				if undivided(r) || !unicode.IsLetter(r) && !unicode.IsMark(r) {
+					goto done
+				}
+				end += size - 1
+			}
 			kinds |= k
 			end++
 			continue
@@ -124,6 +150,14 @@ var letterKinds = func() (t [256]letterKind) {
 	return t
 }()
 
+// endsWord are bytes of ASCII behind which run would not read on.
+var endsWord = func() (t [256]bool) {
+	for c := range t[:0x80] {
+		t[c] = letterKinds[c] == 0 && (c < '0' || c > '9') && strings.IndexByte("_/~@'.:", byte(c)) < 0
+	}
+	return t
+}()
+
 // parts adds what an identifier, an alternative or a file's name is made of.
 func (s *stems) parts(word string) {
 	const most = 8
@@ -158,12 +192,14 @@ func (s *stems) word(w string) {
 func (s *stems) letters(w string, ascii bool) {
 	w = strings.TrimSuffix(w, "'s")
 	if !ascii {
-		s.add(firstRunes(w, longestWord-2))
+		s.add(firstRunes(w, longestWord))
 		return
 	}
-	w = w[:stemEnd(w)]
-	s.add(w[:min(len(w), longestWord)])
+	s.add(stem(w))
 }
+
+// stem is an English word without its ending.
+func stem(w string) string { return w[:min(stemEnd(w), longestWord)] }
 
 // stemEnd is where the ending of an English word begins.
 func stemEnd(w string) int {
@@ -198,6 +234,59 @@ func stemEnd(w string) int {
 	return n
 }
 
+// The runes that bare writes in another way: letters with marks, spaces, what is
+// invisible, and the signs that each language has for quotation marks and dashes.
+var bared = [...]struct{ first, end rune }{{0xa0, 0x250}, {0x1e00, 0x1f00}, {0x2000, 0x2070}}
+
+// bareForms are the forms of the runes of bared, as the normal view has them.
+var bareForms = sync.OnceValue(func() map[rune]string {
+	forms := map[rune]string{}
+	for _, t := range bared {
+		for r := t.first; r < t.end; r++ {
+			f := text.Fold(string(r))
+			if unicode.IsSpace(r) {
+				f = " "
+			}
+			if f != string(r) {
+				forms[r] = f
+			}
+		}
+	}
+	return forms
+})
+
+// bare is a lower-cased clause without the marks of Latin letters.
+func bare(low string) string {
+	first := 0
+	for first < len(low) && !maybeBared[low[first]] {
+		first++
+	}
+	if first == len(low) {
+		return low
+	}
+	forms := bareForms()
+	out := append(make([]byte, 0, len(low)), low[:first]...)
+	for _, r := range low[first:] {
+		switch f, ok := forms[r]; {
+		case ok:
+			out = append(out, f...)
+		case r >= 0x300 && r < 0x370 && len(out) > 0 && out[len(out)-1] < 0x80: // a mark by itself
+		default:
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return string(out)
+}
+
+// maybeBared are the bytes with which a rune begins that bare may change.
+var maybeBared = func() (t [256]bool) {
+	for c := 0xc2; c <= 0xcd; c++ {
+		t[c] = true
+	}
+	t[0xe1], t[0xe2] = true, true
+	return t
+}()
+
 // foreign reads letters of other scripts: words where the script divides them,
 // pairs of characters where it does not.
 func (s *stems) foreign(low string, i int) int {
@@ -225,7 +314,7 @@ func (s *stems) foreign(low string, i int) int {
 	if end == i {
 		return i + size
 	}
-	s.add(firstRunes(low[i:end], longestWord-2))
+	s.add(firstRunes(low[i:end], longestWord))
 	return end
 }
 
@@ -247,10 +336,10 @@ func firstRunes(w string, n int) string {
 
 // Features calls visit with the name of every feature of a text, clause by
 // clause; the same name may come again.
-func Features(text string, visit func(name string)) {
+func Features(content string, visit func(name string)) {
 	var s stems
 	var hits []hit
-	for _, clause := range Clauses(text) {
+	for _, clause := range Clauses(content) {
 		low := unbroken(lower(clause))
 		s.read(low)
 		for i := range s.words {

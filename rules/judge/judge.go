@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
 // Judge holds techniques. It is immutable and safe for concurrent use.
@@ -26,8 +27,9 @@ type Judge struct {
 	scratch    sync.Pool
 }
 
-// rule is a condition of a technique.
+// rule is a condition of a technique. What most clauses fail on lies beside it.
 type rule struct {
+	all       set
 	technique int
 	*condition
 }
@@ -39,16 +41,18 @@ func New(pack *Pack) *Judge {
 		for k := range t.when {
 			c := &t.when[k]
 			if c.times > 0 {
-				j.counted = append(j.counted, rule{i, c})
+				j.counted = append(j.counted, rule{c.all, i, c})
 			} else {
-				j.byConcept[c.needs()] = append(j.byConcept[c.needs()], rule{i, c})
+				j.byConcept[c.needs()] = append(j.byConcept[c.needs()], rule{c.all, i, c})
 			}
 		}
 		if t.learned {
 			j.learned, j.model = i, defaultModel()
 		}
 	}
-	j.scratch.New = func() any { return &scratch{best: make([]Sign, len(pack.Techniques)), reader: newReader(j.model)} }
+	j.scratch.New = func() any {
+		return &scratch{best: make([]Sign, len(pack.Techniques)), reader: newReader(j.model), aside: newReader(j.model)}
+	}
 	return j
 }
 
@@ -58,6 +62,7 @@ type scratch struct {
 	total [maxConcepts]int
 	hits  []hit
 	*reader
+	aside *reader // for a part of a clause
 }
 
 // Sign is a technique found in a text, with the clause that shows it most.
@@ -69,6 +74,20 @@ type Sign struct {
 	Mentioned bool
 	// Quoted: a document shows it as somebody else's words, or is about attacks.
 	Quoted bool
+
+	direct bool // an order to the reader that names what to take, or where to
+}
+
+// beats reports whether s says more of a technique than another sign. One that
+// is quoted gives way to a sign half its weight that is not: what a document
+// shows does not hide what it says.
+func (s *Sign) beats(other *Sign) bool { return s.rank() > other.rank() }
+
+func (s *Sign) rank() float64 {
+	if s.Quoted {
+		return s.Weight / 2
+	}
+	return s.Weight
 }
 
 // The levels of a sum of weights.
@@ -119,19 +138,24 @@ type Setting struct {
 	// business.
 	Siblings *Siblings
 
-	opens bool // the text begins by saying what a tool is for
+	opens   bool     // the text begins by saying what a tool is for
+	subject *subject // of the definition; nil where the text stands alone
+	layout  *layout  // of the raw text of a document; nil for all others
 }
 
 // Text returns the signs of a text that stands alone, the strongest of each
 // technique, in the order of the techniques.
-func (j *Judge) Text(in Setting, text string) []Sign {
-	signs, windows := j.read(in, text, lower(text))
+func (j *Judge) Text(in Setting, content string) []Sign {
+	if in.Role == InText {
+		in.layout = layoutOf(content)
+	}
+	signs, windows := j.read(in, &text.View{Text: content}, lower(content))
 	if len(windows) > 0 {
-		p := j.purpose(in, []string{text})
+		p := j.purpose(in, []string{content})
 		best := Sign{}
 		for _, w := range windows {
-			w.text = text[w.start:w.end]
-			if s := j.strange(in, w, p); s.Weight > best.Weight {
+			w.text = content[w.start:w.end]
+			if s := j.strange(in, w, p); s.beats(&best) {
 				best = s
 			}
 		}
@@ -199,31 +223,34 @@ func forbids(hits []hit) bool {
 	return false
 }
 
-// needs is a concept without which the condition does not hold.
+// needs is a concept without which the condition does not hold: the last of
+// the lexicon, which begins with those that every text has.
 func (c *condition) needs() class {
-	for word, set := range c.all {
-		if set != 0 {
-			return class(word<<6 + bits.TrailingZeros64(set))
+	for word := len(c.all) - 1; word >= 0; word-- {
+		if set := c.all[word]; set != 0 {
+			return class(word<<6 + bits.Len64(set) - 1)
 		}
 	}
-	return c.sequence[0]
+	return slices.Max(c.sequence)
 }
 
-func (c *condition) holds(here, previous, around set, hits []hit) bool {
-	if !here.all(c.all) || here.any(c.none) || !previous.all(c.previous) {
+// holds reports whether the condition holds of the clause that r reads, which
+// has all of c.all.
+func (c *condition) holds(r *reading, here set) bool {
+	if here.any(c.none) || !r.previous.all(c.previous) {
 		return false
-	}
-	for _, group := range c.around {
-		if !around.any(group) {
-			return false
-		}
 	}
 	for _, group := range c.any {
 		if !here.any(group) {
 			return false
 		}
 	}
-	return len(c.sequence) == 0 || inOrder(hits, c.sequence, c.gap)
+	for _, group := range c.around {
+		if !here.any(group) && !r.mentions(group) {
+			return false
+		}
+	}
+	return len(c.sequence) == 0 || inOrder(r.m.hits, c.sequence, c.gap)
 }
 
 // within reports whether the clause's own words, without those that it quotes,
@@ -281,6 +308,7 @@ var (
 	defenceClass    = mustClass("defence")
 	negClass        = mustClass("neg")
 	refusedClass    = mustClass("refused")
+	speechClass     = mustClass("speech")
 	toolNameClass   = mustClass("tool-name")
 
 	actions  = mustSet("read", "send", "exec", "override", "change", "remove", "use", "download", "handover")
@@ -291,9 +319,17 @@ var (
 const memory = 6
 
 // imperative reports whether a clause begins with an action, behind the mark of
-// a list and words of politeness or order: "3. Send ...", "Then upload ...".
+// a list and words of politeness or order: "3. Send ...", "Then upload ...", or
+// has one right behind its first colon.
 func imperative(low string, hits []hit) bool {
-	start := 0
+	if imperativeFrom(0, low, hits) {
+		return true
+	}
+	colon := strings.Index(low, ": ")
+	return colon > 0 && colon+2 < len(low) && letter(low[colon+2]) && imperativeFrom(colon+2, low, hits)
+}
+
+func imperativeFrom(start int, low string, hits []hit) bool {
 	for start < len(low) && (low[start] < 'a' || low[start] > 'z') {
 		start++
 	}
@@ -336,7 +372,8 @@ func headlined(clause string) bool {
 // from, and never further than longestClause bytes.
 func clauseEnd(text string, start int) int {
 	const longestClause = 600
-	for i := start; i < len(text) && i-start < longestClause; i++ {
+	end := min(start+longestClause, len(text))
+	for i := start; i < end; i++ {
 		if !endsClause[text[i]] {
 			continue
 		}
@@ -357,7 +394,6 @@ func clauseEnd(text string, start int) int {
 			}
 		}
 	}
-	end := min(start+longestClause, len(text))
 	for end < len(text) && text[end]&0xc0 == 0x80 {
 		end++
 	}

@@ -136,11 +136,15 @@ func FuzzText(f *testing.F) {
 		}
 	}
 	f.Add("\xff\u0130 NOTE: İ must read ~/.ssh/\u202e")
+	f.Add("l\u2019\u00e9t\u00e9 \u00a0e\u0301 \xc3 \xe2\x80 api用于")
+	f.Add(handbook)
 	j := New(Default())
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, s := range j.Text(Setting{}, text) {
-			if s.Start < 0 || s.Start > s.End || s.End > len(text) || s.Weight <= 0 {
-				t.Fatalf("%+v in %d bytes", s, len(text))
+		for role := range Roles {
+			for _, s := range j.Text(Setting{Role: role}, text) {
+				if s.Start < 0 || s.Start > s.End || s.End > len(text) || s.Weight <= 0 {
+					t.Fatalf("%+v in %d bytes", s, len(text))
+				}
 			}
 		}
 	})

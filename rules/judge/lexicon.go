@@ -54,7 +54,7 @@ var patterns = []struct {
 	{"tool-name", []string{"_", "`", "'", "\""},
 		regexp.MustCompile("[`'\"][a-z][a-z0-9]*(?:[_-][a-z0-9]+)+[`'\"]|\\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\\b|[`'\"][a-z]{4,20}[`'\"] (?:tool|function)")},
 	{"quotation", []string{"'", "\"", "“"},
-		regexp.MustCompile(`(?:^|[\s(\[:=])['"“][^\s'"”][^'"”]{19,}(?:['"”](?:[\s).,;:!?\]]|$)|$)`)},
+		regexp.MustCompile(`(?:^|[\s(\[:=])(?:["“][^\s"”][^"”]{19,}(?:["”](?:[\s).,;:!?\]]|$)|$)|'[^\s'"”][^'"”]{19,}(?:'(?:[\s).,;:!?\]]|$)|$))`)},
 	{"account", []string{"'", "account", "%"},
 		regexp.MustCompile(`'[A-Za-z]+[_-][A-Za-z0-9_-]*\d{2,}'|\baccount(?:_id)? ?[=:]? ?['"]?[\w-]*\d{3,}|\b\d{1,2} ?%`)},
 	{"substitution", []string{"$("},
@@ -72,6 +72,9 @@ var patterns = []struct {
 	{"framing", []string{"<", "["},
 		regexp.MustCompile(`</?(?:important|system|instructions?|hidden|secret|admin|override|critical|note_to_ai|assistant|internal)[^<>]{0,30}>|\[/?(?:inst|system (?:monitor|note|notice|message|update|override)|sys|admin|override|internal|background (?:service|task|process)|passive)[^\]]{0,40}\]|<\|[a-z_]{2,20}\|>`)},
 }
+
+// credentialFile is the index of the first pattern.
+const credentialFile = 0
 
 // headline is a sentence's own heading in capitals: "SESSION POLICY (internal):".
 var headline = regexp.MustCompile(`(?:^|[\n.!?] *|\[)([A-Z][A-Z -]{5,50})(?:\([^)]{0,60}\))?:`)
@@ -220,6 +223,9 @@ func (l *lexicon) find(low string, into []hit) []hit {
 	for ; marked != 0; marked &= marked - 1 {
 		n := bits.TrailingZeros32(marked)
 		for _, m := range patterns[n].match.FindAllStringIndex(low, 8) {
+			if n == credentialFile && strings.HasSuffix(low[m[0]:m[1]], ".pub") {
+				continue // the half of a key that is meant for others
+			}
 			into = append(into, hit{firstPattern + class(n), int32(m[0]), int32(m[1])})
 		}
 	}

@@ -205,4 +205,4 @@ func TestDressOfCorpus(t *testing.T) {
 	}
 }
 
-const leastSurvival = 94
+const leastSurvival = 98

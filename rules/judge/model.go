@@ -97,7 +97,7 @@ func (m *model) add(name string, feature int32) error {
 	case kind == "w":
 		m.word[m.stem(rest)] = feature
 	case kind == "f":
-		m.first.put(hash(rest), feature)
+		m.first.put(keyOf(rest), feature)
 	case kind == "b" && two:
 		m.pair.put(pairOf(m.stem(one), m.stem(other)), feature)
 	case kind == "c":
@@ -123,22 +123,29 @@ func (m *model) add(name string, feature int32) error {
 }
 
 func (m *model) stem(word string) int32 {
-	id := m.stems.get(hash(word))
+	id := m.stems.get(keyOf(word))
 	if id < 0 {
 		id = int32(len(m.word))
-		m.stems.put(hash(word), id)
+		m.stems.put(keyOf(word), id)
 		m.word = append(m.word, -1)
 	}
 	return id
 }
 
 // pairOf is the key of two stems in model.pair.
-func pairOf(a, b int32) uint64 { return (uint64(a+1)<<32 | uint64(b+1)) * 0x9e3779b97f4a7c15 }
+func pairOf(a, b int32) uint64 { return uint64(a+1)<<32 | uint64(b+1) }
 
-// hash is that of Fowler, Noll and Vo (FNV-1a), of 64 bits. The model knows
-// words by their hash alone: whoever finds another word of the same hash could
-// as well have written the word itself.
-func hash(s string) uint64 {
+// keyOf is what the model knows a word by: its bytes, and of more than eight
+// their hash, that of Fowler, Noll and Vo (FNV-1a). Whoever finds another word
+// of the same key could as well have written the word itself.
+func keyOf(s string) uint64 {
+	if len(s) <= 8 {
+		k := uint64(0)
+		for i := range len(s) {
+			k = k<<8 | uint64(s[i])
+		}
+		return k
+	}
 	h := uint64(14695981039346656037)
 	for i := range len(s) {
 		h = (h ^ uint64(s[i])) * 1099511628211
@@ -146,51 +153,57 @@ func hash(s string) uint64 {
 	return h
 }
 
-// table is a map from hashes to numbers that is faster than Go's own.
+// table is a map from keys other than 0 to numbers that is faster than Go's own.
 type table struct {
-	keys   []uint64 // 0: empty
-	values []int32
-	n      int
+	slots []slot
+	shift int // of a product of 64 bits, to the number of a slot
+	n     int
+}
+
+type slot struct {
+	key   uint64 // 0: empty
+	value int32
 }
 
 // newTable has room for n keys; it grows.
 func newTable(n int) *table {
-	size := 1 << bits.Len(uint(2*n+1))
-	return &table{keys: make([]uint64, size), values: make([]int32, size)}
+	size := bits.Len(uint(2*n + 1))
+	return &table{slots: make([]slot, 1<<size), shift: 64 - size}
 }
 
-func (t *table) slot(key uint64) int {
-	mask := len(t.keys) - 1
-	i := int(key^key>>32) & mask
-	for t.keys[i] != 0 && t.keys[i] != key {
-		i = (i + 1) & mask
+// find is the slot of a key, or the empty one where it has to go.
+func (t *table) find(key uint64) *slot {
+	for i := int(key * 0x9e3779b97f4a7c15 >> t.shift); ; i++ {
+		s := &t.slots[i&(len(t.slots)-1)]
+		if s.key == key || s.key == 0 {
+			return s
+		}
 	}
-	return i
 }
 
 // get returns the number of a key, -1 without.
 func (t *table) get(key uint64) int32 {
-	if i := t.slot(key); t.keys[i] == key {
-		return t.values[i]
+	if s := t.find(key); s.key == key {
+		return s.value
 	}
 	return -1
 }
 
 func (t *table) put(key uint64, value int32) {
-	if 2*t.n >= len(t.keys) {
-		old := *t
-		*t = table{keys: make([]uint64, 2*len(old.keys)), values: make([]int32, 2*len(old.keys))}
-		for i, k := range old.keys {
-			if k != 0 {
-				t.put(k, old.values[i])
+	if 2*t.n >= len(t.slots) {
+		more := newTable(len(t.slots))
+		for _, s := range t.slots {
+			if s.key != 0 {
+				more.put(s.key, s.value)
 			}
 		}
+		*t = *more
 	}
-	i := t.slot(key)
-	if t.keys[i] == 0 {
+	s := t.find(key)
+	if s.key == 0 {
 		t.n++
 	}
-	t.keys[i], t.values[i] = key, value
+	*s = slot{key, value}
 }
 
 // reader adds up the features of one clause after the other.
@@ -230,11 +243,11 @@ func (r *reader) learn(m *model, low string, concepts set) {
 	r.read(low)
 	found := r.found[:0]
 	if r.first != "" {
-		found = append(found, m.first.get(hash(r.first)))
+		found = append(found, m.first.get(keyOf(r.first)))
 	}
 	last := int32(-1)
 	for _, w := range r.words {
-		id := m.stems.get(hash(w))
+		id := m.stems.get(keyOf(w))
 		if id >= 0 {
 			found = append(found, m.word[id])
 			if last >= 0 {
@@ -345,13 +358,13 @@ func (m *model) feature(name string) int32 {
 	one, other, _ := strings.Cut(rest, "~")
 	switch kind {
 	case "w":
-		if id := m.stems.get(hash(rest)); id >= 0 {
+		if id := m.stems.get(keyOf(rest)); id >= 0 {
 			return m.word[id]
 		}
 	case "f":
-		return m.first.get(hash(rest))
+		return m.first.get(keyOf(rest))
 	case "b":
-		if a, b := m.stems.get(hash(one)), m.stems.get(hash(other)); a >= 0 && b >= 0 {
+		if a, b := m.stems.get(keyOf(one)), m.stems.get(keyOf(other)); a >= 0 && b >= 0 {
 			return m.pair.get(pairOf(a, b))
 		}
 	case "c":

@@ -14,6 +14,7 @@ type window struct {
 	score      float64 // logarithm of the odds
 	mentioned  bool    // warned of or forbidden
 	quoted     bool
+	direct     bool // Sign.direct
 	text       string
 }
 
@@ -26,9 +27,6 @@ const (
 
 // keep adds a window to those of a text, the most suspicious first.
 func keep(windows []window, w window) []window {
-	if w.score < suspicious {
-		return windows
-	}
 	i, _ := slices.BinarySearchFunc(windows, w, func(a, b window) int {
 		if a.score >= b.score {
 			return -1
@@ -125,14 +123,14 @@ func (j *Judge) strange(in Setting, w window, p purpose) Sign {
 	if w.mentioned {
 		weight *= quoteFactor
 	}
-	return Sign{j.techniques[j.learned], weight, w.start, w.end, w.mentioned, w.quoted}
+	return Sign{j.techniques[j.learned], weight, w.start, w.end, w.mentioned, w.quoted, w.direct}
 }
 
 // harmlessBelow is the score below which the model takes a clause for harmless
 // in each role: what it holds of a technique is then a mention. A technique that
 // weighs so much that it is beyondDoubt is none, and comes to medium unless the
-// model finds the clause suspicious, too. Definitions are short; their
-// techniques need no second opinion.
+// model finds the clause suspicious, too; others do not come to high without it.
+// Definitions are short; their techniques need no second opinion.
 var harmlessBelow = [Roles]float64{InDefinition: math.Inf(-1), InText: -1}
 
 const beyondDoubt = 4.5
@@ -146,12 +144,12 @@ const opening = 1.5
 
 // What is left of the score becomes a weight: medium from learnedAt on, in each
 // role. Measured on descriptions of real tools: docs/benchmarks.md.
-var learnedAt = [Roles]float64{InDefinition: 0.9, InText: 1.8}
+var learnedAt = [Roles]float64{InDefinition: 0.8, InText: 2.2}
 
 // The weight by a step of the score, below learnedAt and above.
 const (
 	learnedBelow = 2
-	learnedAbove = 0.45
+	learnedAbove = 0.5
 )
 
 func learnedWeight(role Role, score float64) float64 {

@@ -4,23 +4,27 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
 // reading is one text on its way through the judge, clause by clause.
 type reading struct {
 	*Judge
-	in    Setting
-	text  string
-	low   string // in lower case
-	m     *scratch
-	lines shown
+	in   Setting
+	text string
+	back text.Map // to the raw text
+	low  string   // in lower case
+	m    *scratch
 
 	clauses   int
 	from      int // where the clause before begins
 	previous  set
 	recent    [memory]set
 	forbidden bool // by the heading of the section
+	asked     bool // by that heading: what, why, when
 	defences  int  // clauses that speak of attacks as one who defends
+	speeches  int  // clauses that say who says something
 	windows   []window
 }
 
@@ -30,9 +34,9 @@ type clause struct {
 	low        string
 	here       set  // its concepts
 	outside    set  // those outside of quotations
-	around     set  // its own and those of the few before it
 	defends    bool // it speaks of attacks as one who defends
-	quoted     bool // the document shows it
+	shown      bool // the document shows it
+	told       int8 // the document tells of it: 1, or not: -1; 0 before anybody asks
 	forbids    bool
 	factor     float64
 	trust      trust
@@ -43,23 +47,23 @@ type trust int
 
 const (
 	agreed    trust = iota // or it was not asked
-	undecided              // what is beyond doubt comes to medium
+	undecided              // nothing comes to high; what is beyond doubt comes to medium
 	doubted                // what is not beyond doubt is a mention
 )
 
-// read returns the signs of a text, which low is in lower case, and the clauses
-// that look most like an order against the user: whether they are depends on
-// what the rest is about.
-func (j *Judge) read(in Setting, text, low string) ([]Sign, []window) {
+// read returns the signs of a view, whose text low is in lower case, and the
+// clauses that look most like an order against the user: whether they are
+// depends on what the rest is about.
+func (j *Judge) read(in Setting, view *text.View, low string) ([]Sign, []window) {
 	m := j.scratch.Get().(*scratch)
 	defer j.scratch.Put(m)
 	clear(m.best)
 	clear(m.total[:])
 	m.next(in.Role)
-	r := reading{Judge: j, in: in, text: text, low: low, m: m}
-	for start := 0; start < len(text); {
-		next := clauseEnd(text, start)
-		if from, to := trim(text, start, next); to-from >= shortestClause {
+	r := reading{Judge: j, in: in, text: view.Text, back: view.Map, low: low, m: m}
+	for start := 0; start < len(r.text); {
+		next := clauseEnd(r.text, start)
+		if from, to := trim(r.text, start, next); to-from >= shortestClause {
 			r.clause(from, to)
 		}
 		start = next
@@ -76,22 +80,25 @@ func (r *reading) clause(start, end int) {
 			return h.class == toolNameClass && r.in.Siblings.names[strings.Trim(c.low[h.start:h.end], "`'\"")]
 		})
 	}
-	c.quoted = r.in.Role == InText && r.lines.at(r.text, start)
-	c.here, c.outside, c.defends = r.m.concepts(r.text[start:end], c.low, c.quoted)
+	if r.in.layout != nil {
+		from, _ := r.back.Range(start, start+1)
+		c.shown = r.in.layout.shows(from)
+	}
+	c.here, c.outside, c.defends = r.m.concepts(r.text[start:end], c.low, c.shown)
 	if c.defends {
-		r.defences++
-		if !c.here.any(concrete) {
+		if !c.here.any(concrete) && r.defended() {
 			c.factor = quoteFactor
 		}
+		r.defences++
+	}
+	if c.here.has(speechClass) {
+		r.speeches++
 	}
 	if heading(r.text[start:end]) {
 		r.forbidden = c.outside.has(negClass) || c.outside.has(defenceClass)
+		r.asked = asks(c.low)
 	}
 	c.forbids = r.forbidden || forbids(r.m.hits)
-	c.around = c.here
-	for _, other := range r.recent {
-		c.around.join(other)
-	}
 	if r.model != nil {
 		r.ask(&c)
 	}
@@ -104,7 +111,7 @@ func (r *reading) clause(start, end int) {
 // ask asks the model.
 func (r *reading) ask(c *clause) {
 	r.m.learn(r.model, c.low, c.here)
-	w := window{start: c.start, end: c.end, mentioned: c.factor < 1 || c.forbids, quoted: c.quoted}
+	w := window{start: c.start, end: c.end, mentioned: c.factor < 1 || c.forbids}
 	both := 0.0
 	if w.score, both = r.model.scores(r.m.reader); r.clauses > 0 && both > w.score {
 		w.start, w.score = r.from, both
@@ -113,7 +120,13 @@ func (r *reading) ask(c *clause) {
 		if r.clauses == 0 && r.in.opens {
 			w.score -= opening
 		}
-		r.windows = keep(r.windows, w)
+		if w.score >= suspicious {
+			w.quoted, w.direct = r.quotes(c), r.direct(c)
+			r.windows = keep(r.windows, w)
+		}
+	}
+	if r.in.Role == InText && w.score < suspicious {
+		w.score = max(w.score, r.introduced(c))
 	}
 	switch {
 	case w.score < harmlessBelow[r.in.Role]:
@@ -128,12 +141,17 @@ func (r *reading) weigh(c *clause) {
 	for word, set := range c.here {
 		for ; set != 0; set &= set - 1 {
 			for _, rule := range r.byConcept[word<<6+bits.TrailingZeros64(set)] {
-				if rule.weight > r.m.best[rule.technique].Weight && rule.holds(c.here, r.previous, c.around, r.m.hits) {
+				if c.here.all(rule.all) && rule.weight > r.m.best[rule.technique].rank() && rule.holds(r, c.here) {
 					r.add(rule, c)
 				}
 			}
 		}
 	}
+}
+
+// mentions reports whether one of the few clauses before has one of the concepts.
+func (r *reading) mentions(any set) bool {
+	return slices.ContainsFunc(r.recent[:], func(here set) bool { return here.any(any) })
 }
 
 // add takes the weight of a condition that holds.
@@ -145,8 +163,9 @@ func (r *reading) add(rule rule, c *clause) {
 	case c.trust != agreed && rule.weight >= beyondDoubt:
 		weight, mentioned = mediumAt, false
 	}
-	if weight > r.m.best[rule.technique].Weight {
-		r.m.best[rule.technique] = Sign{r.techniques[rule.technique], weight, c.start, c.end, mentioned, c.quoted}
+	quoted := r.quotes(c) || c.trust == undecided && rule.weight < beyondDoubt
+	if s := (Sign{r.techniques[rule.technique], weight, c.start, c.end, mentioned, quoted, r.direct(c)}); s.beats(&r.m.best[rule.technique]) {
+		r.m.best[rule.technique] = s
 	}
 }
 
@@ -154,17 +173,17 @@ func (r *reading) add(rule rule, c *clause) {
 func (r *reading) signs() ([]Sign, []window) {
 	for _, c := range r.counted {
 		if r.m.total[c.counted] >= c.times && c.weight > r.m.best[c.technique].Weight {
-			r.m.best[c.technique] = Sign{r.techniques[c.technique], c.weight, 0, len(r.text), false, r.in.Role == InText}
+			r.m.best[c.technique] = Sign{r.techniques[c.technique], c.weight, 0, len(r.text), false, r.in.Role == InText, false}
 		}
 	}
 	about := r.in.Role == InText && r.defences >= manyDefences
 	for i := range r.windows {
-		r.windows[i].quoted = r.windows[i].quoted || about
+		r.windows[i].quoted = r.windows[i].quoted || about && !r.windows[i].direct
 	}
 	var out []Sign
 	for _, s := range r.m.best {
 		if s.Weight > 0 {
-			s.Quoted = s.Quoted || about
+			s.Quoted = s.Quoted || about && !s.direct
 			out = append(out, s)
 		}
 	}
@@ -174,30 +193,3 @@ func (r *reading) signs() ([]Sign, []window) {
 // manyDefences is in how many clauses a text speaks of attacks that is about
 // them.
 const manyDefences = 3
-
-// shown knows which lines of a Markdown document show something: block quotes
-// and code.
-type shown struct {
-	next   int // where the lines begin that were not looked at
-	fenced bool
-	here   bool // the line before next shows something
-}
-
-// at reports whether the line of text[i] does. Asked in order of i.
-func (s *shown) at(text string, i int) bool {
-	for s.next <= i {
-		end := strings.IndexByte(text[s.next:], '\n')
-		line := text[s.next:]
-		if end >= 0 {
-			line = line[:end]
-		}
-		s.next += len(line) + 1
-		bare := strings.TrimLeft(line, " \t")
-		fence := strings.HasPrefix(bare, "```") || strings.HasPrefix(bare, "~~~")
-		if fence {
-			s.fenced = !s.fenced
-		}
-		s.here = s.fenced || fence || strings.HasPrefix(bare, ">") || len(bare) > 0 && (len(line)-len(bare) >= 4 || line[0] == '\t')
-	}
-	return s.here
-}

@@ -111,12 +111,13 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 		view  *text.View
 	}
 	var suspects []strange
+	var plain []string // by field: its text without disguise, where it has one
 	add := func(s Sign, field int, view *text.View) {
 		if best == nil {
 			best = make([]FieldSign, len(j.techniques))
 		}
 		i := slices.Index(j.techniques, s.Technique)
-		if s.Weight > best[i].Weight {
+		if s.beats(&best[i].Sign) {
 			evidence := analyzers.Untrusted(view.Text[s.Start:s.End])
 			if s.Start, s.End = view.Map.Range(s.Start, s.End); fields[field].Key {
 				s.Start, s.End = 0, len(fields[field].Text.Raw())
@@ -124,6 +125,7 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 			best[i] = FieldSign{s, fields[field], evidence}
 		}
 	}
+	in.subject = &subject{in.Names, fields}
 	for i, f := range fields {
 		raw := f.Text.Raw()
 		if f.Key {
@@ -138,12 +140,25 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 			}
 		}
 		views, low := readings(layOut(raw[:min(len(raw), longest)]))
+		if len(views) > 1 {
+			if plain == nil {
+				plain = make([]string, len(fields))
+			}
+			plain[i] = views[1].Text
+		}
+		in.layout = nil
+		if in.Role == InText {
+			in.layout = layoutOf(raw[:min(len(raw), longest)])
+		}
 		for k, view := range views {
+			if view.Kind == text.Hidden {
+				in.layout = nil
+			}
 			if k > 0 || low == "" {
 				low = lower(view.Text)
 			}
 			in.opens = f.Path == "description"
-			signs, windows := j.read(in, view.Text, low)
+			signs, windows := j.read(in, &view, low)
 			for _, s := range signs {
 				add(s, i, &view)
 			}
@@ -157,7 +172,11 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 		slices.SortStableFunc(suspects, func(a, b strange) int { return cmp.Compare(b.score, a.score) })
 		texts := make([]string, len(fields))
 		for i, f := range fields {
-			if !f.Key {
+			switch {
+			case f.Key:
+			case plain != nil && plain[i] != "":
+				texts[i] = plain[i]
+			default:
 				texts[i] = f.Text.Raw()[:min(len(f.Text.Raw()), longest)]
 			}
 		}
@@ -167,14 +186,14 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 		}
 	}
 	var signs []FieldSign
-	var plain []Sign
+	var bare []Sign
 	for _, s := range best {
 		if s.Weight > 0 {
-			signs, plain = append(signs, s), append(plain, s.Sign)
+			signs, bare = append(signs, s), append(bare, s.Sign)
 		}
 	}
 	slices.SortStableFunc(signs, func(a, b FieldSign) int { return cmp.Compare(b.Weight, a.Weight) })
-	return Level(plain), signs
+	return Level(bare), signs
 }
 
 // readings returns those of a text's views that say more than the raw one,

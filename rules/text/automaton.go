@@ -40,14 +40,22 @@ const maxEntries = 4 << 20
 // dense table over classes of bytes and is safe for concurrent use.
 type Automaton struct {
 	class    [256]uint8
-	width    uint32   // classes
-	next     []uint32 // by state*width+class: state*width, with hit set where the state ends a pattern
-	ends     []int32  // by state: where its patterns begin in matches
+	idle     [256]bool // bytes that lead from inside to inside
+	width    uint32    // classes
+	next     []uint32  // by state*width+class: state*width, with hit set where the state ends a pattern
+	ends     []int32   // by state: where its patterns begin in matches
 	matches  []int32
 	patterns []Pattern
 }
 
 const hit = 1 << 31
+
+// The states in which no pattern has begun: root, and inside of a word, where
+// those that ask for a WordStart cannot begin.
+const (
+	root   = 0
+	inside = 1
+)
 
 // NewAutomaton builds an automaton; patterns are known by their index. The
 // error says which pattern is empty, or that they need too large a table (16 MB).
@@ -57,13 +65,14 @@ func NewAutomaton(patterns []Pattern) (*Automaton, error) {
 	width := int(a.width)
 
 	// The trie: a row a state. A transition to 0 is none.
-	a.next = make([]uint32, width)
-	ending := [][]int32{nil} // by state: the patterns that it ends
+	a.next = make([]uint32, 2*width)
+	ending := make([][]int32, 2) // by state: the patterns that it ends
+	free := map[uint32]bool{}    // children of root that begin a pattern which may stand inside of words
 	for p, pattern := range patterns {
 		if pattern.Text == "" {
 			return nil, fmt.Errorf("automaton: pattern %d is empty", p)
 		}
-		state := 0
+		state := root
 		for i := range len(pattern.Text) {
 			at := state*width + int(a.class[pattern.Text[i]])
 			if a.next[at] == 0 {
@@ -77,15 +86,32 @@ func NewAutomaton(patterns []Pattern) (*Automaton, error) {
 			state = int(a.next[at])
 		}
 		ending[state] = append(ending[state], int32(p))
+		if first := a.next[a.class[pattern.Text[0]]]; !pattern.WordStart {
+			free[first] = true
+		}
 	}
 
 	// Breadth first: a state takes over the transitions and the patterns of the
-	// longest suffix that is a state too.
+	// longest suffix that is a state too, inside of a word where one is before it.
 	fail := make([]uint32, len(ending))
 	queue := make([]uint32, 0, len(ending))
+	words := a.wordClasses()
 	for c := range width {
-		if t := a.next[c]; t != 0 {
+		t := a.next[c]
+		a.next[width+c] = t
+		if t != root {
 			queue = append(queue, t)
+		}
+		if !words[c] {
+			continue
+		}
+		if !free[t] {
+			a.next[width+c] = inside
+		}
+		if t == root {
+			a.next[c] = inside
+		} else {
+			fail[t] = inside
 		}
 	}
 	total := 0
@@ -114,6 +140,9 @@ func NewAutomaton(patterns []Pattern) (*Automaton, error) {
 		a.matches = append(a.matches, patterns...)
 	}
 	a.ends[len(ending)] = int32(len(a.matches))
+	for c := range a.idle {
+		a.idle[c] = a.next[width+int(a.class[c])] == inside
+	}
 	for i, t := range a.next {
 		a.next[i] = t * a.width
 		if len(ending[t]) > 0 {
@@ -123,10 +152,10 @@ func NewAutomaton(patterns []Pattern) (*Automaton, error) {
 	return a, nil
 }
 
-// classify gives every byte that patterns use a class of its own; all others
-// share class 0.
+// classify gives every byte that patterns use a class of its own; of all others
+// those of words share class 1, the rest class 0.
 func (a *Automaton) classify() {
-	a.width = 1
+	a.width = 2
 	for _, p := range a.patterns {
 		for i := range len(p.Text) {
 			c := lowerByte(p.Text[i])
@@ -136,9 +165,23 @@ func (a *Automaton) classify() {
 			}
 		}
 	}
+	for c := range a.class {
+		if a.class[c] == 0 && wordByte(lowerByte(byte(c))) {
+			a.class[c] = 1
+		}
+	}
 	for c := 'A'; c <= 'Z'; c++ {
 		a.class[c] = a.class[c|0x20]
 	}
+}
+
+// wordClasses tells of a class whether it is of bytes of words: of ASCII, since
+// of other scripts a byte does not tell.
+func (a *Automaton) wordClasses() (words [256]bool) {
+	for c := range a.class {
+		words[a.class[c]] = words[a.class[c]] || wordByte(byte(c))
+	}
+	return words
 }
 
 func lowerByte(c byte) byte {
@@ -155,8 +198,11 @@ func (a *Automaton) Len() int { return len(a.patterns) }
 // order of their ends, longer ones first. It stops when visit returns false.
 // It allocates nothing.
 func (a *Automaton) Scan(text string, visit func(pattern, start, end int) bool) {
-	next, state := a.next, uint32(0)
-	for i := range len(text) {
+	next, state := a.next, uint32(root)
+	for i := 0; i < len(text); i++ {
+		if state == a.width*inside && a.idle[text[i]] {
+			continue
+		}
 		state = next[state+uint32(a.class[text[i]])]
 		if state&hit == 0 {
 			continue
@@ -175,7 +221,7 @@ func (a *Automaton) Scan(text string, visit func(pattern, start, end int) bool) 
 // set[p/64]; set needs (Len()+63)/64 words. It reports whether it set any, and
 // allocates nothing.
 func (a *Automaton) Hits(text string, set []uint64) bool {
-	next, state, any := a.next, uint32(0), false
+	next, state, any := a.next, uint32(root), false
 	for i := range len(text) {
 		state = next[state+uint32(a.class[text[i]])]
 		if state&hit == 0 {

@@ -87,6 +87,9 @@ func survey(s string) marks {
 		c := s[i]
 		k := classes[c]
 		if k == classLetter {
+			for i+1 < len(s) && classes[s[i+1]] == classLetter {
+				i++
+			}
 			continue
 		}
 		if k == classDigit {
@@ -109,7 +112,7 @@ func survey(s string) marks {
 				digits = false
 			default:
 				singles = 0
-				if n <= longestTurned && turnedEnds[s[word]&31][s[i-1]&31]&(1<<n) != 0 {
+				if n <= longestTurned && turnedEnds[s[word]&31][s[i-1]&31]>>(n&15)&1 != 0 {
 					form := lookup(s[word:i])
 					rot, back = rot+form.is(rotated), back+form.is(backward)
 				}
