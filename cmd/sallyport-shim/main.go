@@ -14,13 +14,20 @@ import (
 )
 
 func main() {
-	debug.SetGCPercent(50) // one runs beside every server
+	debug.SetGCPercent(400) // until what is prepared once has been
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	args := os.Args[1:]
 	if len(args) > 0 && args[0] == "run" {
 		args = args[1:]
 	}
-	code := shim.Run(ctx, args, shim.World{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Environ()})
+	code := shim.Run(ctx, args, shim.World{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Env: os.Environ(), Warm: settle})
 	stop()
 	os.Exit(code)
+}
+
+// settle gives back what the start has used: one of these runs beside every
+// server.
+func settle() {
+	debug.SetGCPercent(50)
+	debug.FreeOSMemory()
 }

@@ -40,6 +40,9 @@ type World struct {
 	// Verify checks the signature of a registry document with what --bundle,
 	// --trusted-root, --identity and --issuer say. nil: this program cannot.
 	Verify func(name string, document []byte, o Signature) error
+	// Warm is called when everything that is prepared once has been. It may be
+	// nil.
+	Warm func()
 	// Telemetry starts what exports records; close sends what is left. nil: this
 	// program cannot. Both functions may be nil: nothing is asked for.
 	Telemetry func(ctx context.Context, metrics string, warn func(string)) (observe func(*audit.Record), close func(), err error)
@@ -95,7 +98,6 @@ func (o *options) run(ctx context.Context, w World) int {
 	if err != nil {
 		return fail(w, err)
 	}
-	go guard.Warm()
 	who, server := o.records(guard)
 	session := runtime.NewSession(guard, server, who)
 
@@ -128,7 +130,15 @@ func (o *options) run(ctx context.Context, w World) int {
 			return write(r)
 		},
 		LossyAudit: o.lossyAudit, Guards: guards, MaxLine: o.maxLine,
-		Answered: func(pid int) *runtime.Refusal { return src.answered(pid, held) },
+		Answered: func(pid int) *runtime.Refusal {
+			go func() { // not before: the server's own start comes first
+				guard.Warm()
+				if w.Warm != nil {
+					w.Warm()
+				}
+			}()
+			return src.answered(pid, held)
+		},
 	})
 	var exit *exec.ExitError
 	switch {
