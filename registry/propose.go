@@ -113,7 +113,7 @@ func (p *Proposal) remark(format string, args ...any) {
 func (r *Registry) known(id *Identity) *Entry {
 	s := parseIdentity(*id)
 	var proposal *Entry
-	for _, m := range r.candidates(s) {
+	for _, m := range candidates(s, r.index) {
 		if m.approves(s) || m.entry.Status == Denied && m.touches(s) {
 			if m.entry.Decided() {
 				return m.entry
@@ -303,7 +303,7 @@ func (d *Document) Rule(r Ruling) (Edit, error) {
 		return Edit{}, &Refusal{"--until needs a date", "--until " + r.Today}
 	case r.Until != "" && r.Until < r.Today:
 		return Edit{}, &Refusal{"--until " + r.Until + " is over already", "name a day from " + r.Today + " on"}
-	case r.Digest != "" && !digestForm.MatchString(r.Digest):
+	case r.Digest != "" && !isDigest(r.Digest):
 		return Edit{}, &Refusal{"--digest needs sha256: and 64 lower-case hexadecimal digits", "sallyport registry propose shows the digest of a captured surface"}
 	}
 	if may := d.mayDecide(old); may != nil && !slices.Contains(may, r.Approver) {
