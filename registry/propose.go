@@ -278,6 +278,7 @@ type Ruling struct {
 	Today    string // YYYY-MM-DD
 	Until    string // YYYY-MM-DD or ""
 	Digest   string // of the surface that is approved; "" keeps the entry's
+	Path     string // of its manifest, relative to the document; "" keeps the entry's if the digest stays
 	// AcceptUnpinned allows an approval without a manifest digest.
 	AcceptUnpinned bool
 }
@@ -313,6 +314,9 @@ func (d *Document) Rule(r Ruling) (Edit, error) {
 	e.Status = r.Status
 	if r.Digest != "" && r.Digest != e.Manifest.Digest {
 		e.Manifest = Manifest{Digest: r.Digest}
+	}
+	if r.Path != "" {
+		e.Manifest.Path = r.Path
 	}
 	if r.Status == Approved {
 		if err := e.Match.check(Approved); err != nil {

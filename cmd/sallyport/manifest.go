@@ -199,6 +199,7 @@ func (p *program) manifests(c *analyzers.Catalog, files, targets []string) error
 	for _, target := range targets {
 		beside(c, target)
 	}
+	statement.Tie(c)
 	return nil
 }
 
