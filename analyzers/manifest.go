@@ -63,7 +63,7 @@ func (m *Manifest) rank(s *Server) int {
 	const named, approved, bundle = 1 << 30, 1 << 29, 1
 	rank := 0
 	switch {
-	case m.For != nil && m.For != s, m.For == nil && (m.Shipped || m.Server.Value == "" || m.Server.Value != s.Name.Value):
+	case m.For != nil && m.For != s, m.For == nil && (m.Shipped && !m.Named || m.Server.Value == "" || m.Server.Value != s.Name.Value):
 		return -1
 	case m.Named && m.Entry != "":
 		return named + approved

@@ -21,7 +21,7 @@ func Tie(c *analyzers.Catalog) {
 			continue
 		}
 		for _, s := range c.Servers {
-			if s.Name.Value == m.Server.Value && !m.Shipped {
+			if s.Name.Value == m.Server.Value && (m.Named || !m.Shipped) {
 				continue // by its name
 			}
 			if starts(s, m) || s.Format == "capture" && slices.ContainsFunc(c.Servers, func(o *analyzers.Server) bool { return o.Name.Value == s.Name.Value && starts(o, m) }) {
@@ -32,6 +32,12 @@ func Tie(c *analyzers.Catalog) {
 		}
 	}
 	c.Manifests = append(c.Manifests, tied...)
+}
+
+// Speaks reports whether a server of the catalog starts a package or image that
+// the manifest names.
+func Speaks(c *analyzers.Catalog, m *analyzers.Manifest) bool {
+	return slices.ContainsFunc(c.Servers, func(s *analyzers.Server) bool { return starts(s, m) })
 }
 
 // starts reports whether a server starts a package or image of the manifest.

@@ -53,7 +53,7 @@ func scanFlags() []cli.Flag {
 		rulesFlag,
 		&cli.StringFlag{Name: "config", Usage: "settings and suppressions from `FILE` (default: sallyport.yaml in the current directory)"},
 		registryFlag(), asFlag(),
-		&cli.StringSliceFlag{Name: "manifest", Usage: "compare the server with its manifest `FILE`; repeatable (NAME.manifest.json beside the target is found by itself)"},
+		&cli.StringSliceFlag{Name: "manifest", Usage: "compare the server with its manifest in `FILE`, or with that of an image: oci:REF (asks its registry), oci-layout:DIR, docker-archive:FILE; repeatable (those beside the target, in its installed packages and in the registry are found by themselves)"},
 		&cli.StringFlag{Name: "baseline", Usage: "findings listed in `FILE` do not count"},
 		&cli.StringFlag{Name: "write-baseline", Usage: "write the findings of this scan to `FILE` as a baseline"},
 		&cli.BoolFlag{Name: "offline", Usage: "forbid all network use; a scan of local targets needs none"},
@@ -74,7 +74,7 @@ func (p *program) scan(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.manifests(observed, c.StringSlice("manifest"), c.Args().Slice()); err != nil {
+	if err := p.manifests(c, observed); err != nil {
 		return err
 	}
 	settings.registry.approvedManifests(observed)
