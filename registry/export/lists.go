@@ -27,16 +27,17 @@ type matcher struct {
 // it compares, and a "*" takes in the query.
 func writeClaude(v *view) error {
 	only := true
-	p := v.policy()
+	p := v.policy(true)
 	p.Only = &only
 	return v.json(p)
 }
 
 // Copilot's managed settings have the same keys; a variable in an entry blocks
-// it there.
-func writeCopilot(v *view) error { return v.json(v.policy()) }
+// it there. Seen with 1.0.102: it does not resolve ".." before it compares.
+func writeCopilot(v *view) error { return v.json(v.policy(false)) }
 
-func (v *view) policy() policy {
+// policy is for a target that resolves ".." in URLs, or does not.
+func (v *view) policy(resolves bool) policy {
 	p := policy{Allowed: []matcher{}}
 	for _, e := range v.approved {
 		m := e.Match
@@ -54,6 +55,8 @@ func (v *view) policy() policy {
 			v.without(e, "it is matched by package or image and URL together; add match.argv")
 		case strings.HasSuffix(m.URL, "?*"):
 			v.without(e, "its URL allows any query, and the target compares URLs whole")
+		case !resolves && under(m.URL):
+			v.without(e, unresolved)
 		default:
 			if strings.HasSuffix(m.URL, "/*") {
 				v.lack(e, "below its URL any query is allowed, too")
