@@ -24,14 +24,21 @@ type judgement struct {
 	who registry.Who
 }
 
-// standing is what the registry says of each server of a catalog; nil without
-// a registry. A server that is used in several ways stands as the worst of them.
-func (j *judgement) standing(c *analyzers.Catalog) func(*analyzers.Server) string {
+// uses is what the registry says of the servers of a catalog; nil without one.
+func (j *judgement) uses(c *analyzers.Catalog) []reg.Use {
+	if j == nil {
+		return nil
+	}
+	return reg.Uses(c, j.Registry, j.who, today())
+}
+
+// standing is the status of each server; nil without a registry.
+func (j *judgement) standing(uses []reg.Use) func(*analyzers.Server) string {
 	if j == nil {
 		return nil
 	}
 	says := map[*analyzers.Server]string{}
-	for _, u := range reg.Uses(c, j.Registry, j.who, today()) {
+	for _, u := range uses {
 		says[u.Server] = string(u.Status)
 	}
 	return func(s *analyzers.Server) string { return says[s] }
@@ -41,12 +48,12 @@ func (j *judgement) standing(c *analyzers.Catalog) func(*analyzers.Server) strin
 // approves of its servers: an entry's manifest.path, or whichever manifest in
 // the targets or beside the registry describes the surface with the entry's
 // digest. Whoever wrote it, the digest says that it is the one.
-func (j *judgement) approvedManifests(c *analyzers.Catalog) {
+func (j *judgement) approvedManifests(c *analyzers.Catalog, uses []reg.Use) {
 	if j == nil {
 		return
 	}
 	finder := &manifestFinder{catalog: c, registry: j.loaded, found: map[string]*analyzers.Manifest{}, byDigest: map[string]*analyzers.Manifest{}}
-	for _, u := range reg.Uses(c, j.Registry, j.who, today()) {
+	for _, u := range uses {
 		if u.Entry == nil || u.Entry.Manifest.Digest == "" || !u.Allowed && u.Changed != "surface" {
 			continue
 		}

@@ -77,7 +77,8 @@ func (p *program) scan(c *cli.Context) error {
 	if err := p.manifests(c, observed); err != nil {
 		return err
 	}
-	settings.registry.approvedManifests(observed)
+	uses := settings.registry.uses(observed)
+	settings.registry.approvedManifests(observed, uses)
 	if err := p.verifyManifests(c, observed.Manifests, started); err != nil {
 		return err
 	}
@@ -89,7 +90,7 @@ func (p *program) scan(c *cli.Context) error {
 	for _, s := range idle {
 		fmt.Fprintf(p.stderr, "sallyport: the suppression of %s (%s) matched nothing or has expired; remove it from %s\n", oneLine(s.Rule), oneLine(s.Reason), settings.file)
 	}
-	r := report.Build(report.Input{Version: version, Targets: targets, Catalog: observed, Findings: found, Skipped: settings.skipped, Standing: settings.registry.standing(observed)})
+	r := report.Build(report.Input{Version: version, Targets: targets, Catalog: observed, Findings: found, Skipped: settings.skipped, Standing: settings.registry.standing(uses)})
 	if c.Bool("timing") {
 		r.Stats.DurationMs = time.Since(started).Milliseconds()
 	}
