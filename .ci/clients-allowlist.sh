@@ -3,15 +3,17 @@
 # accepted, everything else is refused. Each client reads its managed settings
 # from a copy of /etc in a mount namespace of its own; the real /etc is not
 # touched, nobody logs in and no model is asked. Needs Linux, root (or user
-# namespaces), node and npm. Not part of .ci/run: it downloads 600 MB.
+# namespaces), node and npm. The first run downloads 900 MB.
 #
-# usage: .ci/clients-allowlist.sh [claude-code|codex|gemini]...
+# usage: .ci/clients-allowlist.sh [claude-code|codex|gemini|copilot|amp]...
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 claude=@anthropic-ai/claude-code@2.1.330
 codex=@openai/codex@0.169.0
 gemini=@google/gemini-cli@0.61.0
+copilot=@github/copilot@1.0.102
+amp=@ampcode/cli@0.0.1790142911-g7618fb
 cache="${SALLYPORT_CLIENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/sallyport-ci/clients}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
@@ -68,6 +70,7 @@ servers:
   - {id: web, transport: http, match: {url: "http://127.0.0.1:9/mcp"}, status: approved}
   - {id: below, transport: http, match: {url: "http://127.0.0.3:9/v1/*"}, status: approved}
   - {id: host, transport: http, match: {url: "http://127.0.0.4:9/*"}, status: approved}
+  - {id: star, match: {argv: ["$server", "a*b"]}, status: approved}
   - {id: evil, match: {argv: ["$server", evil]}, status: denied}
 EOF
 cat >"$work/empty.yaml" <<EOF
@@ -215,15 +218,91 @@ EOF
 	started gemini 'an empty registry starts nothing' no '.'
 }
 
+test_copilot() {
+	local bin home="$work/copilot-home" etc="$work/copilot-etc"
+	bin="$(install "$copilot" copilot-linux-x64)"
+	mkdir -p "$home/.copilot" "$work/empty"
+	cat >"$home/.copilot/mcp-config.json" <<EOF
+{"mcpServers": {
+  "files": {"type": "local", "command": "$server", "args": ["--root", "/srv"], "tools": ["*"]},
+  "otherargs": {"type": "local", "command": "$server", "args": ["--root", "/etc"], "tools": ["*"]},
+  "moreargs": {"type": "local", "command": "$server", "args": ["--root", "/srv", "--write"], "tools": ["*"]},
+  "unlisted": {"type": "local", "command": "$server", "args": [], "tools": ["*"]},
+  "evil": {"type": "local", "command": "$server", "args": ["evil"], "tools": ["*"]},
+  "web": {"type": "http", "url": "http://127.0.0.1:9/mcp", "tools": ["*"]},
+  "webpath": {"type": "http", "url": "http://127.0.0.1:9/mcp/other", "tools": ["*"]},
+  "up": {"type": "http", "url": "http://127.0.0.3:9/v1/../mcp", "tools": ["*"]},
+  "host": {"type": "http", "url": "http://127.0.0.4:9/a/b", "tools": ["*"]},
+  "userinfo": {"type": "http", "url": "http://127.0.0.4:9@127.0.0.2/mcp", "tools": ["*"]}
+}}
+EOF
+	# Servers are started before the model is asked, which nobody listens for.
+	copilot_run() {
+		rm -rf "$work/started" "$work/log"
+		(cd "$work/empty" && HOME="$home" COPILOT_OFFLINE=true COPILOT_MODEL=none COPILOT_PROVIDER_BASE_URL=http://127.0.0.1:9/v1 \
+			with_etc "$etc" timeout 60 "$bin" -p hi --log-level debug --log-dir "$work/log") >"$work/out" 2>&1 </dev/null || true
+		cat "$work"/log/*.log | grep -oE 'Skipping MCP server "[^"]*": [a-z ]*|Starting remote MCP client for [^ ]* ' >"$work/out" || true
+	}
+	export_to copilot "$etc/github-copilot/managed-settings.json"
+	copilot_run
+	started copilot 'the approved command is started' yes '\["--root","/srv"\]'
+	started copilot 'nothing else is started' no '"/etc"|"--write"|"evil"|\[\[\]'
+	want copilot 'other and more arguments, unlisted, another path are not permitted' yes '"moreargs": not permitted' "$work/out"
+	want copilot 'another path is not permitted' yes '"webpath": not permitted' "$work/out"
+	want copilot 'a path that leads out of a prefix is not permitted' yes '"up": not permitted' "$work/out"
+	want copilot 'a host behind userinfo is not permitted' yes '"userinfo": not permitted' "$work/out"
+	want copilot 'the denied one is blocked' yes '"evil": blocked' "$work/out"
+	want copilot 'the approved URL, host and command are not skipped' no 'server "(web|files|host)"' "$work/out"
+	export_to copilot "$etc/github-copilot/managed-settings.json" "$work/empty.yaml"
+	copilot_run
+	started copilot 'an empty registry starts nothing' no '.'
+}
+
+test_amp() {
+	local bin home="$work/amp-home" etc="$work/amp-etc"
+	bin="$(install "$amp" amp)"
+	mkdir -p "$home/.config/amp" "$work/empty"
+	# The user's own list says that all is allowed.
+	cat >"$home/.config/amp/settings.json" <<EOF
+{"amp.mcpPermissions": [{"matches": {"command": "*"}, "action": "allow"}], "amp.mcpServers": {
+  "files": {"command": "$server", "args": ["--root", "/srv"]},
+  "otherargs": {"command": "$server", "args": ["--root", "/etc"]},
+  "moreargs": {"command": "$server", "args": ["--root", "/srv", "--write"]},
+  "star": {"command": "$server", "args": ["a*b"]},
+  "notstar": {"command": "$server", "args": ["axxb"]},
+  "unlisted": {"command": "$server"},
+  "evil": {"command": "$server", "args": ["evil"]},
+  "web": {"url": "http://127.0.0.1:9/mcp"},
+  "webpath": {"url": "http://127.0.0.1:9/mcp/other"}
+}}
+EOF
+	amp_run() {
+		(cd "$work/empty" && HOME="$home" AMP_API_KEY=none AMP_URL=http://127.0.0.1:9 with_etc "$etc" timeout 60 "$bin" mcp doctor) >"$work/out" 2>&1 </dev/null || true
+	}
+	export_to amp "$etc/ampcode/managed-settings.json"
+	amp_run
+	want amp 'the approved command is connected' yes '^files .*connected' "$work/out"
+	want amp 'one with a star is compared as it is' yes '^star .*connected' "$work/out"
+	want amp 'other arguments, more arguments, unlisted and denied are refused' no '^(otherargs|moreargs|notstar|unlisted|evil) .*connected' "$work/out"
+	want amp 'and it is said why' yes '^unlisted .*not allowed by MCP permissions' "$work/out"
+	want amp 'the approved URL is tried' no '^web .*not allowed' "$work/out"
+	want amp 'another path is refused' yes '^webpath .*not allowed' "$work/out"
+	export_to amp "$etc/ampcode/managed-settings.json" "$work/empty.yaml"
+	amp_run
+	want amp 'an empty registry allows nothing' no ' connected| connecting' "$work/out"
+}
+
 clients=("$@")
-[[ ${#clients[@]} -gt 0 ]] || clients=(claude-code codex gemini)
+[[ ${#clients[@]} -gt 0 ]] || clients=(claude-code codex gemini copilot amp)
 for client in "${clients[@]}"; do
 	case "$client" in
 	claude-code) test_claude ;;
 	codex) test_codex ;;
 	gemini) test_gemini ;;
+	copilot) test_copilot ;;
+	amp) test_amp ;;
 	*)
-		echo "$0: no test for $client; use claude-code, codex, gemini" >&2
+		echo "$0: no test for $client; use claude-code, codex, gemini, copilot, amp" >&2
 		exit 2
 		;;
 	esac

@@ -18,7 +18,14 @@ type Manifest struct {
 	Reason    string // of a status that is bad: one clause without a full stop
 	Named     bool   // named by the user, and not just found
 	Exposure  Exposure
-	// For is whose manifest it is, whatever name it says: set by whoever named it.
+	PURLs     []string // the packages and images of which it speaks
+	// Shipped says that it came with the server, in its package or image: how
+	// the server is started elsewhere is then the business of whoever starts it.
+	Shipped bool
+	// Entry is the entry of the registry that approves what it says; "" for none.
+	Entry string
+	// For is whose manifest it is, whatever name it says: set by whoever named
+	// it, or found it in the server's package or image.
 	For *Server
 }
 
@@ -36,9 +43,10 @@ const (
 )
 
 // ManifestOf is the manifest that speaks for a server, nil without one: one
-// that the user named; else one that has the server's name and stands in the
-// server's folder or nearest above it, else anywhere in the targets. Of two in
-// one place a bundle wins over a bare statement, then the first by path.
+// that the user named; else the one that the registry approves; else one that
+// has the server's name, or its package or image, and stands in the server's
+// folder or nearest above it, else anywhere in the targets. Of two in one place
+// a bundle wins over a bare statement, then the first by path.
 func (c *Catalog) ManifestOf(s *Server) *Manifest {
 	var best *Manifest
 	rank := -1
@@ -52,14 +60,18 @@ func (c *Catalog) ManifestOf(s *Server) *Manifest {
 
 // rank is how well a manifest fits a server, -1 when it is another's.
 func (m *Manifest) rank(s *Server) int {
-	const named, bundle = 1 << 30, 1
+	const named, approved, bundle = 1 << 30, 1 << 29, 1
+	rank := 0
 	switch {
-	case m.For != nil && m.For != s, m.For == nil && (m.Server.Value == "" || m.Server.Value != s.Name.Value):
+	case m.For != nil && m.For != s, m.For == nil && (m.Shipped && !m.Named || m.Server.Value == "" || m.Server.Value != s.Name.Value):
 		return -1
+	case m.Named && m.Entry != "":
+		return named + approved
 	case m.Named:
 		return named
+	case m.Entry != "":
+		return approved
 	}
-	rank := 0
 	dir := path.Dir(m.Source.Path)
 	if dir == "." {
 		rank = 2

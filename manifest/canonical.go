@@ -16,7 +16,12 @@ import (
 // times faster than the library does; everything else, and every error, is the
 // library's. A fuzz test holds the two to each other.
 func canonical(value []byte) ([]byte, error) {
-	w := writer{in: value, out: make([]byte, 0, len(value))}
+	return (&writer{}).canonical(value)
+}
+
+// canonical is valid until the next call: its memory is used again.
+func (w *writer) canonical(value []byte) ([]byte, error) {
+	w.in, w.at, w.out, w.members = value, 0, slices.Grow(w.out[:0], len(value)), w.members[:0]
 	if w.space(); w.at < len(value) && value[w.at] == '{' && w.value(0) {
 		if w.space(); w.at == len(value) {
 			return w.out, nil

@@ -336,14 +336,14 @@ func ParseSource(src *analyzers.Source) (*Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	var dup error
-	root.Walk(func(path string, n *tree.Node) bool {
-		if n.Dup && dup == nil {
-			dup = fmt.Errorf("%s stands twice", analyzers.Untrusted(path))
-		}
-		return dup == nil
-	})
-	if dup != nil {
+	if root.Repeats() {
+		var dup error
+		root.Walk(func(path string, n *tree.Node) bool {
+			if n.Dup && dup == nil {
+				dup = fmt.Errorf("%s stands twice", analyzers.Untrusted(path))
+			}
+			return dup == nil
+		})
 		return nil, dup
 	}
 	if t := root.Get("predicateType").Str(); t != PredicateType {

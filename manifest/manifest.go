@@ -84,10 +84,15 @@ func digest(kind string, definition []byte) (string, error) {
 }
 
 func itemCanonical(item *analyzers.Item) ([]byte, error) {
+	return (&writer{}).item(item)
+}
+
+// item is valid until the next call.
+func (w *writer) item(item *analyzers.Item) ([]byte, error) {
 	if len(item.Definition) == 0 {
 		return nil, fmt.Errorf("%s %q has no definition", item.Kind, item.Name)
 	}
-	c, err := canonical(item.Definition)
+	c, err := w.canonical(item.Definition)
 	if err != nil {
 		return nil, fmt.Errorf("%s %q: %w", item.Kind, item.Name, err)
 	}

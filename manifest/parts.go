@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 
@@ -31,15 +32,31 @@ type Digests struct {
 // ItemDigests returns the digests of a definition. It fails where ItemDigest
 // does.
 func ItemDigests(item *analyzers.Item) (Digests, error) {
-	whole, err := itemCanonical(item)
+	return (&digester{}).item(item)
+}
+
+// digester takes the digests of one definition after another in the same
+// memory.
+type digester struct {
+	writer
+	splitter
+}
+
+func (d *digester) item(item *analyzers.Item) (Digests, error) {
+	whole, err := d.writer.item(item)
 	if err != nil {
 		return Digests{}, err
 	}
-	return digestsOf(item.Kind, whole), nil
+	return d.splitter.digests(item.Kind, whole), nil
 }
 
 func digestsOf(kind string, whole []byte) Digests {
-	s := splitter{in: whole, text: make([]byte, 0, len(whole)), schema: make([]byte, 0, len(whole))}
+	return (&splitter{}).digests(kind, whole)
+}
+
+func (s *splitter) digests(kind string, whole []byte) Digests {
+	s.in, s.at, s.path, s.annotations = whole, 0, s.path[:0], s.annotations[:0]
+	s.text, s.schema = slices.Grow(s.text[:0], len(whole)), slices.Grow(s.schema[:0], len(whole))
 	s.definition(kind)
 	return Digests{sum(kind, whole), sum(kind+"/text", s.text), sum(kind+"/schema", s.schema), sum(kind+"/annotations", s.annotations)}
 }
@@ -252,8 +269,9 @@ func DigestAll(items []*analyzers.Item) ([]Digests, error) {
 	var group sync.WaitGroup
 	for w := range workers {
 		group.Go(func() {
+			var d digester
 			for i := w * len(items) / workers; i < (w+1)*len(items)/workers; i++ {
-				out[i], errs[i] = ItemDigests(items[i])
+				out[i], errs[i] = d.item(items[i])
 			}
 		})
 	}

@@ -1,31 +1,44 @@
 package registry
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 )
 
-// check looks at entries beside each other. Today is YYYY-MM-DD.
-func (r *Registry) check(today string) []Problem {
+// repeats looks for entries that match the same for the same people: errors
+// where they say different things, else warnings.
+func (r *Registry) repeats() []Problem {
+	var out []Problem
+	same := make(map[string]*Entry, len(r.matchers)) // match, places and conditions
+	for _, m := range r.matchers {
+		e := m.entry
+		key := m.canon() + "\n" + e.scopeKey()
+		first := same[key]
+		switch {
+		case first == nil:
+			same[key] = e
+		case len(out) >= MaxProblems:
+		case first.effect() == e.effect():
+			out = append(out, Problem{Warning, fmt.Sprintf("server %q says what %q says already; remove one", e.ID, first.ID), e.Span})
+		default:
+			out = append(out, Problem{Error, fmt.Sprintf("servers %q and %q match the same for the same people and say different things; keep one", first.ID, e.ID), e.Span})
+		}
+	}
+	return out
+}
+
+// remarks are the warnings and notes on entries that do not do what they seem
+// to. Today is YYYY-MM-DD.
+func (r *Registry) remarks(today string) []Problem {
 	var out []Problem
 	add := func(level Level, e *Entry, format string, args ...any) {
 		if len(out) < MaxProblems {
 			out = append(out, Problem{level, fmt.Sprintf(format, args...), e.Span})
 		}
 	}
-	same := map[string]*Entry{} // match, places and conditions
 	for _, m := range r.matchers {
 		e := m.entry
-		key := m.canon() + "\n" + e.scopeKey()
-		if first := same[key]; first == nil {
-			same[key] = e
-		} else if first.effect() == e.effect() {
-			add(Warning, e, "server %q says what %q says already; remove one", e.ID, first.ID)
-		} else {
-			add(Error, e, "servers %q and %q match the same for the same people and say different things; keep one", first.ID, e.ID)
-		}
 		if e.expired(today) {
 			add(Warning, e, "server %q: the decision ran out on %s and counts no more", e.ID, e.Evidence.Until)
 			continue
@@ -55,7 +68,6 @@ func (r *Registry) check(today string) []Problem {
 			add(Note, e, "server %q is approved by nobody: evidence.approvedBy is missing", e.ID)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b Problem) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
 	return out
 }
 
@@ -98,7 +110,7 @@ func (m *matcher) contradiction() string {
 		}
 		return ""
 	}
-	s := m.command
+	s := m.command()
 	switch {
 	case m.pkg != nil && !slices.ContainsFunc(s.packages, m.pkg.covers):
 		return "its argv does not start " + m.entry.Match.PURL
@@ -127,9 +139,9 @@ func (r *Registry) shadow(m *matcher, today string) *Entry {
 // related are the matchers that share a key with m.
 func (r *Registry) related(m *matcher) []*matcher {
 	var out []*matcher
-	for _, key := range m.keys() {
+	for _, key := range append(m.keys(), m.kinKeys()...) {
 		if !strings.HasPrefix(key, "id ") {
-			out = append(out, r.index[key]...)
+			out = append(append(out, r.index[key]...), r.kin()[key]...)
 		}
 	}
 	return out
@@ -137,7 +149,8 @@ func (r *Registry) related(m *matcher) []*matcher {
 
 // covers reports whether the denial d touches every server that m approves.
 func (d *matcher) covers(m *matcher) bool {
-	packages, images := m.argvPackages, m.argvImages
+	starts := m.command()
+	packages, images := starts.packages, starts.images
 	if m.pkg != nil {
 		packages = []pkg{*m.pkg}
 	}

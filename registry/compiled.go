@@ -9,7 +9,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -191,7 +190,7 @@ func LoadCompiled(src *analyzers.Source, t Trust) (*Registry, Provenance, error)
 	}
 	p := c.Provenance
 	switch {
-	case !digestForm.MatchString(p.Source):
+	case !isDigest(p.Source):
 		return nil, none, fmt.Errorf("%w: it does not say of what it was compiled", ErrCompiledForm)
 	case !moment(t.Now):
 		return nil, none, fmt.Errorf("no time was given to compare with: %q", t.Now)
@@ -204,9 +203,9 @@ func LoadCompiled(src *analyzers.Source, t Trust) (*Registry, Provenance, error)
 	if err != nil {
 		return nil, none, err
 	}
-	r, problems := Compile(doc, t.Now[:len("2006-01-02")])
-	if r == nil {
-		return nil, none, Problems(slices.DeleteFunc(problems, func(p Problem) bool { return p.Level != Error }))
+	r := newRegistry(doc)
+	if problems := r.repeats(); slices.ContainsFunc(problems, isError) {
+		return nil, none, Problems(slices.DeleteFunc(problems, func(p Problem) bool { return !isError(p) }))
 	}
 	return r, p, nil
 }
@@ -214,13 +213,8 @@ func LoadCompiled(src *analyzers.Source, t Trust) (*Registry, Provenance, error)
 // exactly reads JSON that is spelled as this program spells it: what another
 // reader could take otherwise (members twice, in other cases, unknown) differs.
 func exactly(b []byte, into any) error {
-	dec := json.NewDecoder(bytes.NewReader(b))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(into); err != nil {
+	if err := json.Unmarshal(b, into); err != nil {
 		return err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return errors.New("something stands behind it")
 	}
 	again, err := json.Marshal(into)
 	if err == nil && !bytes.Equal(again, b) {
@@ -254,7 +248,7 @@ func (c *compiledDocument) document(src *analyzers.Source) (*Document, error) {
 		}
 	}
 	label := func(kind string, seen map[string]bool, id string) Label {
-		if !idForm.MatchString(id) || seen[id] {
+		if !isID(id) || seen[id] {
 			wrong("the %s %q is no id, or stands twice", kind, analyzers.Untrusted(id))
 		}
 		seen[id] = true
@@ -295,7 +289,7 @@ func (c *compiledDocument) document(src *analyzers.Source) (*Document, error) {
 		switch {
 		case e.Status != Approved && e.Status != Denied && e.Status != Quarantined:
 			wrong("server %q has the status %q", s.ID, analyzers.Untrusted(s.Status))
-		case s.Manifest != "" && !digestForm.MatchString(s.Manifest), s.Until != "" && !ValidDate(s.Until):
+		case s.Manifest != "" && !isDigest(s.Manifest), s.Until != "" && !ValidDate(s.Until):
 			wrong("server %q has a digest or a date that is none", s.ID)
 		case slices.ContainsFunc([][]string{s.Environments, s.Units, s.Projects, s.Roles, s.Clients, s.Integrity}, func(l []string) bool { return l != nil && len(l) == 0 }):
 			wrong("server %q has a list that is empty", s.ID)

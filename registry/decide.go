@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 )
@@ -15,7 +16,8 @@ type Registry struct {
 	Doc *Document
 
 	matchers  []*matcher
-	index     map[string][]*matcher // by what a match names: see keys
+	index     map[string][]*matcher        // by what a match names: see keys
+	kin       func() map[string][]*matcher // by what a match's argv starts: see kinKeys
 	bySurface map[string][]*matcher
 	parents   map[string]string // of units
 	units     map[string]string // of projects
@@ -25,7 +27,19 @@ type Registry struct {
 // and notes; an error among them means that the document decides nothing and
 // the Registry is nil.
 func Compile(doc *Document, today string) (*Registry, []Problem) {
-	r := &Registry{Doc: doc, index: map[string][]*matcher{}, bySurface: map[string][]*matcher{}, parents: map[string]string{}, units: map[string]string{}}
+	r := newRegistry(doc)
+	problems := append(r.repeats(), r.remarks(today)...)
+	slices.SortStableFunc(problems, func(a, b Problem) int { return cmp.Compare(a.Span.Start, b.Span.Start) })
+	if slices.ContainsFunc(problems, isError) {
+		return nil, problems
+	}
+	return r, problems
+}
+
+func isError(p Problem) bool { return p.Level == Error }
+
+func newRegistry(doc *Document) *Registry {
+	r := &Registry{Doc: doc, index: make(map[string][]*matcher, 3*len(doc.Servers)), bySurface: map[string][]*matcher{}, parents: map[string]string{}, units: map[string]string{}}
 	for _, u := range doc.Units {
 		r.parents[u.ID] = u.Parent
 	}
@@ -42,11 +56,16 @@ func Compile(doc *Document, today string) (*Registry, []Problem) {
 			r.bySurface[e.Manifest.Digest] = append(r.bySurface[e.Manifest.Digest], m)
 		}
 	}
-	problems := r.check(today)
-	if slices.ContainsFunc(problems, func(p Problem) bool { return p.Level == Error }) {
-		return nil, problems
-	}
-	return r, problems
+	r.kin = sync.OnceValue(func() map[string][]*matcher {
+		kin := map[string][]*matcher{}
+		for _, m := range r.matchers {
+			for _, key := range m.kinKeys() {
+				kin[key] = append(kin[key], m)
+			}
+		}
+		return kin
+	})
+	return r
 }
 
 // Load parses and compiles. The error is a Problems; what is returned besides
@@ -69,24 +88,12 @@ func Load(src *analyzers.Source, today string) (*Registry, []Problem, error) {
 	return nil, problems, errs
 }
 
-// keys are what an entry is found by: each is something that a server has in
-// common with it, before or after a change.
+// keys are what a match names: whatever it holds for has one of them, and the
+// entry's id besides.
 func (m *matcher) keys() []string {
-	keys := []string{"id " + m.entry.ID}
+	keys := append(make([]string, 0, 4), "id "+m.entry.ID)
 	if m.argv != nil {
 		keys = append(keys, "argv "+strings.Join(m.argv, "\x00"))
-		if own(m) && !launchers[m.argv[0]] {
-			keys = append(keys, "program "+m.argv[0])
-		}
-	}
-	for _, p := range m.argvPackages {
-		keys = append(keys, "package "+p.key)
-	}
-	for _, i := range m.argvImages {
-		keys = append(keys, "image "+i.repository)
-	}
-	if m.argvScript != "" {
-		keys = append(keys, "script "+m.argvScript)
 	}
 	if m.pkg != nil {
 		keys = append(keys, "package "+m.pkg.key)
@@ -97,13 +104,36 @@ func (m *matcher) keys() []string {
 	if m.url != nil {
 		keys = append(keys, "host "+m.url.host)
 	}
+	return keys
+}
+
+// kinKeys are what else a server has in common with an entry's argv after a
+// change.
+func (m *matcher) kinKeys() []string {
+	if m.argv == nil {
+		return nil
+	}
+	var keys []string
+	if own(m) && !launchers[m.argv[0]] {
+		keys = append(keys, "program "+m.argv[0])
+	}
+	starts := m.command()
+	for _, p := range starts.packages {
+		keys = append(keys, "package "+p.key)
+	}
+	for _, i := range starts.images {
+		keys = append(keys, "image "+i.repository)
+	}
+	if starts.Script != "" {
+		keys = append(keys, "script "+starts.Script)
+	}
 	slices.Sort(keys)
 	return slices.Compact(keys)
 }
 
-// candidates are the matchers that may have to do with a server, in the order
-// of the document.
-func (r *Registry) candidates(s *subject) []*matcher {
+// candidates are the matchers of an index that may have to do with a server, in
+// the order of the document.
+func candidates(s *subject, indexes ...map[string][]*matcher) []*matcher {
 	var keys []string
 	if len(s.Argv) > 0 {
 		keys = append(keys, "argv "+strings.Join(s.Argv, "\x00"), "program "+s.Argv[0])
@@ -126,8 +156,10 @@ func (r *Registry) candidates(s *subject) []*matcher {
 		keys = append(keys, "id "+Slug(s.Name))
 	}
 	var out []*matcher
-	for _, key := range keys {
-		out = append(out, r.index[key]...)
+	for _, index := range indexes {
+		for _, key := range keys {
+			out = append(out, index[key]...)
+		}
 	}
 	slices.SortFunc(out, func(a, b *matcher) int { return cmp.Compare(a.index, b.index) })
 	return slices.Compact(out)
@@ -227,7 +259,7 @@ type Narrowed struct {
 // Narrow prepares decisions about one server.
 func (r *Registry) Narrow(id Identity) *Narrowed {
 	s := parseIdentity(id)
-	return &Narrowed{r, s, r.candidates(s)}
+	return &Narrowed{r, s, candidates(s, r.index)}
 }
 
 // Decide is Registry.Decide for the server.
@@ -243,7 +275,7 @@ func (n *Narrowed) Decide(who Who, tool, today string) Decision {
 			return d
 		}
 	}
-	d.without(n.subject, n.near, who, today)
+	d.without(n.subject, candidates(n.subject, n.registry.index, n.registry.kin()), who, today)
 	return d
 }
 

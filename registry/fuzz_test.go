@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/package-url/packageurl-go"
+
 	"github.com/sallyport-mcp/sallyport/analyzers"
 )
 
@@ -61,6 +63,23 @@ func FuzzURL(f *testing.F) {
 		}
 		if again, err := parsePattern(NormalURL(s)); err == nil && again.host != l.host {
 			t.Fatalf("%q: %q", s, NormalURL(s))
+		}
+	})
+}
+
+// FuzzPlainNPM: the short way reads the same out of a purl as the library.
+func FuzzPlainNPM(f *testing.F) {
+	for _, s := range []string{"pkg:npm/%40acme/files@1.2.3", "pkg:npm/x", "pkg:npm/x@", "pkg:npm/x@1.0.0-rc.1", "pkg:npm/a/b@1", "pkg:npm/@a/b@1", "pkg:npm/x@1@2", "pkg:npm/x@1?y=z", "pkg:npm/x%2fy", "pkg:npm/%40a/b/c", "pkg:npm/..", "pkg:npm/x#y"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		short, ok := plainNPM(s)
+		if !ok {
+			return
+		}
+		p, err := packageurl.FromString(s)
+		if want := (pkg{p.Type + "/" + p.Namespace + "/" + p.Name, p.Version}); err != nil || want != short || len(p.Qualifiers) > 0 || p.Subpath != "" {
+			t.Errorf("%q: %v, the library %v, %v", s, short, want, err)
 		}
 	})
 }

@@ -89,7 +89,7 @@ func (p *Proposal) Lock(locked map[string][]string) {
 // Pins says which digests of a server Decide has to be told: those that an
 // entry which has to do with it names.
 func (r *Registry) Pins(id Identity) (file, script bool) {
-	for _, m := range r.candidates(parseIdentity(id)) {
+	for _, m := range candidates(parseIdentity(id), r.index) {
 		file = file || m.entry.Match.FileSHA256 != ""
 		script = script || m.entry.Match.ScriptSHA256 != ""
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/package-url/packageurl-go"
 
@@ -175,6 +176,9 @@ func parsePURL(s string) (pkg, error) {
 	if strings.HasPrefix(s, "source:") {
 		return pkg{key: s}, nil
 	}
+	if p, ok := plainNPM(s); ok {
+		return p, nil
+	}
 	p, err := packageurl.FromString(s)
 	switch {
 	case err != nil:
@@ -191,12 +195,46 @@ func parsePURL(s string) (pkg, error) {
 	return pkg{p.Type + "/" + p.Namespace + "/" + name, p.Version}, nil
 }
 
+// plainNPM is parsePURL for a purl in which nothing is encoded but the scope's
+// @: most of a registry. A test holds the two to each other.
+func plainNPM(s string) (p pkg, ok bool) {
+	name, ok := strings.CutPrefix(s, "pkg:npm/")
+	if !ok {
+		return p, false
+	}
+	name, version, versioned := strings.Cut(name, "@")
+	namespace := ""
+	if scope, scoped := strings.CutPrefix(name, "%40"); scoped {
+		if scope, name, ok = strings.Cut(scope, "/"); !ok || !unreserved(scope) {
+			return p, false
+		}
+		namespace = "@" + scope
+	}
+	if !unreserved(name) || versioned && !unreserved(version) {
+		return p, false
+	}
+	return pkg{"npm/" + namespace + "/" + name, version}, true
+}
+
+// unreserved reports whether a text begins with a letter or digit and has no
+// character that a purl encodes.
+func unreserved(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		alphanumeric := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !alphanumeric && (i == 0 || c != '-' && c != '.' && c != '_' && c != '~') {
+			return false
+		}
+	}
+	return s != ""
+}
+
 // image is a reference taken apart.
 type image struct{ repository, digest string }
 
 func parseImage(s string) (image, error) {
 	repository, digest, pinned := strings.Cut(s, "@")
-	if pinned && !digestForm.MatchString(digest) {
+	if pinned && !isDigest(digest) {
 		return image{}, errors.New("an image's digest is sha256: and 64 lower-case hexadecimal digits")
 	}
 	// A colon behind the last slash begins a tag, one before it a port.
@@ -304,15 +342,18 @@ func (m *matcher) pinned() (why string, ok bool) {
 	switch {
 	case m.pkg != nil || m.image != nil || match.Integrity != nil:
 		return "", true
-	case match.FileSHA256 != "" && (m.argvScript == "" || m.argvScript == m.argv[0] || match.ScriptSHA256 != "") && len(m.argvPackages)+len(m.argvImages) == 0:
-		return "", true
-	case m.command == nil:
+	case len(m.argv) == 0:
 		return "what a URL serves can change at any time", false
-	case !every(m.argvPackages, func(p pkg) bool { return p.version != "" }):
+	}
+	starts := m.command()
+	switch {
+	case match.FileSHA256 != "" && (starts.Script == "" || starts.Script == m.argv[0] || match.ScriptSHA256 != "") && len(starts.packages)+len(starts.images) == 0:
+		return "", true
+	case !every(starts.packages, func(p pkg) bool { return p.version != "" }):
 		return "the command line starts whatever version of a package is served", false
-	case !every(m.argvImages, func(i image) bool { return i.digest != "" }):
+	case !every(starts.images, func(i image) bool { return i.digest != "" }):
 		return "the command line starts an image without a digest", false
-	case len(m.argvPackages) == 0 && len(m.argvImages) == 0:
+	case len(starts.packages) == 0 && len(starts.images) == 0:
 		return "the command line starts a local program, which can be changed", false
 	}
 	return "", true
@@ -329,11 +370,7 @@ type matcher struct {
 	url   *pattern
 	env   []string
 
-	// What the argv starts, to recognise it after a change.
-	command      *subject
-	argvPackages []pkg
-	argvImages   []image
-	argvScript   string
+	starts func() *subject // what the argv starts, to recognise it after a change; see command
 }
 
 // newMatcher needs a match that passed its check.
@@ -352,12 +389,18 @@ func newMatcher(e *Entry, index int) *matcher {
 	if e.Match.URL != "" {
 		m.url, _ = parsePattern(e.Match.URL)
 	}
-	if len(m.argv) > 0 {
-		s := parseIdentity(Command(m.argv))
-		m.command = s
-		m.argvPackages, m.argvImages, m.argvScript = s.packages, s.images, s.Script
-	}
+	m.starts = sync.OnceValue(func() *subject { return parseIdentity(Command(m.argv)) })
 	return m
+}
+
+// command is what the argv starts; without one, nothing. No decision needs it,
+// only what is said of a server that no entry decides on, so it is not taken
+// apart before.
+func (m *matcher) command() *subject {
+	if len(m.argv) == 0 {
+		return &subject{}
+	}
+	return m.starts()
 }
 
 // canon is equal for two matches that name the same servers.
@@ -498,7 +541,8 @@ func (m *matcher) changed(s *subject) string {
 	sameRepository := func(a image) bool {
 		return slices.ContainsFunc(s.images, func(b image) bool { return a.repository == b.repository })
 	}
-	packages, images := m.argvPackages, m.argvImages
+	starts := m.command()
+	packages, images := starts.packages, starts.images
 	if m.pkg != nil {
 		packages = append(packages[:len(packages):len(packages)], *m.pkg)
 	}
@@ -529,7 +573,7 @@ func (m *matcher) changed(s *subject) string {
 		return "launch"
 	case m.url != nil && (s.url != nil && s.url.host == m.url.host || slices.ContainsFunc(s.remotes, func(l *location) bool { return l != nil && l.host == m.url.host })):
 		return "url"
-	case m.argvScript != "" && m.argvScript == s.Script:
+	case starts.Script != "" && starts.Script == s.Script:
 		return "launch"
 	case len(m.argv) > 0 && len(s.Argv) > 0 && m.argv[0] == s.Argv[0] && own(m) && len(s.packages) == 0 && len(s.images) == 0 && s.Script == "" && !launchers[s.Argv[0]]:
 		return "launch"
@@ -542,7 +586,8 @@ func (m *matcher) changed(s *subject) string {
 // own reports whether the command is a program of its own, not a launcher of
 // something.
 func own(m *matcher) bool {
-	return len(m.argvPackages) == 0 && len(m.argvImages) == 0 && m.argvScript == ""
+	starts := m.command()
+	return len(starts.packages) == 0 && len(starts.images) == 0 && starts.Script == ""
 }
 
 // launchers start anything: the same one twice says nothing.

@@ -177,26 +177,43 @@ func (r *reader) number(into *int, most int) func(*tree.Node) {
 }
 
 var (
-	idForm     = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
-	dateForm   = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
-	digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
-	nameForm   = regexp.MustCompile(`^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$`)
-	spaceForm  = regexp.MustCompile(`^[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+$`)
-	hexForm    = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	wordForm   = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	findForm   = regexp.MustCompile(`^(info|low|medium|high|critical) [a-z0-9-]+$`)
+	dateForm  = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
+	nameForm  = regexp.MustCompile(`^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$`)
+	spaceForm = regexp.MustCompile(`^[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+$`)
+	hexForm   = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	wordForm  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	findForm  = regexp.MustCompile(`^(info|low|medium|high|critical) [a-z0-9-]+$`)
 )
 
-func (r *reader) formed(into *string, form *regexp.Regexp, want string) func(*tree.Node) {
+// isID reports whether s is an id: letters, digits, dots, dashes and
+// underscores, the first a letter or a digit, 128 at most.
+func isID(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		alphanumeric := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !alphanumeric && (i == 0 || c != '.' && c != '-' && c != '_') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 128
+}
+
+// isDigest reports whether s is "sha256:" and 64 lower-case hexadecimal digits.
+func isDigest(s string) bool {
+	hex, ok := strings.CutPrefix(s, "sha256:")
+	return ok && len(hex) == 64 && strings.Trim(hex, "0123456789abcdef") == ""
+}
+
+func (r *reader) formed(into *string, form func(string) bool, want string) func(*tree.Node) {
 	return func(n *tree.Node) {
-		if *into = r.text(n); !form.MatchString(*into) {
+		if *into = r.text(n); !form(*into) {
 			r.wrong(n, "%q must be %s", n.Key, want)
 		}
 	}
 }
 
 func (r *reader) id(into *string) func(*tree.Node) {
-	return r.formed(into, idForm, "letters, digits, dots, dashes and underscores, 128 at most")
+	return r.formed(into, isID, "letters, digits, dots, dashes and underscores, 128 at most")
 }
 
 func (r *reader) date(into *string) func(*tree.Node) {
@@ -240,7 +257,7 @@ func (r *reader) document(root *tree.Node) {
 		{"apiVersion", r.oneOf(&version, APIVersion)},
 		{"kind", r.oneOf(&kind, Kind)},
 		{"name", r.str(&d.Name)},
-		{"namespace", r.formed(&d.Namespace, spaceForm, `a reverse domain name, such as "com.example"`)},
+		{"namespace", r.formed(&d.Namespace, spaceForm.MatchString, `a reverse domain name, such as "com.example"`)},
 		{"approvers", r.strs(&d.Approvers)},
 		{"units", r.units},
 		{"projects", r.projects},
@@ -341,7 +358,7 @@ func (r *reader) entry(n *tree.Node) *Entry {
 	before := len(r.problems)
 	r.object(n, "a server", fields{
 		{"id", r.id(&e.ID)},
-		{"name", r.formed(&e.Name, nameForm, `a name of an MCP registry, such as "com.example/files"`)},
+		{"name", r.formed(&e.Name, nameForm.MatchString, `a name of an MCP registry, such as "com.example/files"`)},
 		{"description", r.str(&e.Description)},
 		{"transport", r.oneOf(&transport, "stdio", "http", "sse")},
 		{"match", func(n *tree.Node) { match = n; r.match(n, &e.Match) }},
@@ -411,7 +428,7 @@ func (r *reader) match(n *tree.Node, m *Match) {
 
 func (r *reader) manifest(n *tree.Node, m *Manifest) {
 	r.object(n, "manifest", fields{
-		{"digest", r.formed(&m.Digest, digestForm, `"sha256:" and 64 lower-case hexadecimal digits`)},
+		{"digest", r.formed(&m.Digest, isDigest, `"sha256:" and 64 lower-case hexadecimal digits`)},
 		{"path", r.str(&m.Path)},
 	})
 	if n.IsObject() && m.Digest == "" {

@@ -113,7 +113,7 @@ func (p *Proposal) remark(format string, args ...any) {
 func (r *Registry) known(id *Identity) *Entry {
 	s := parseIdentity(*id)
 	var proposal *Entry
-	for _, m := range r.candidates(s) {
+	for _, m := range candidates(s, r.index) {
 		if m.approves(s) || m.entry.Status == Denied && m.touches(s) {
 			if m.entry.Decided() {
 				return m.entry
@@ -278,6 +278,7 @@ type Ruling struct {
 	Today    string // YYYY-MM-DD
 	Until    string // YYYY-MM-DD or ""
 	Digest   string // of the surface that is approved; "" keeps the entry's
+	Path     string // of its manifest, relative to the document; "" keeps the entry's if the digest stays
 	// AcceptUnpinned allows an approval without a manifest digest.
 	AcceptUnpinned bool
 }
@@ -303,7 +304,7 @@ func (d *Document) Rule(r Ruling) (Edit, error) {
 		return Edit{}, &Refusal{"--until needs a date", "--until " + r.Today}
 	case r.Until != "" && r.Until < r.Today:
 		return Edit{}, &Refusal{"--until " + r.Until + " is over already", "name a day from " + r.Today + " on"}
-	case r.Digest != "" && !digestForm.MatchString(r.Digest):
+	case r.Digest != "" && !isDigest(r.Digest):
 		return Edit{}, &Refusal{"--digest needs sha256: and 64 lower-case hexadecimal digits", "sallyport registry propose shows the digest of a captured surface"}
 	}
 	if may := d.mayDecide(old); may != nil && !slices.Contains(may, r.Approver) {
@@ -313,6 +314,9 @@ func (d *Document) Rule(r Ruling) (Edit, error) {
 	e.Status = r.Status
 	if r.Digest != "" && r.Digest != e.Manifest.Digest {
 		e.Manifest = Manifest{Digest: r.Digest}
+	}
+	if r.Path != "" {
+		e.Manifest.Path = r.Path
 	}
 	if r.Status == Approved {
 		if err := e.Match.check(Approved); err != nil {

@@ -20,7 +20,7 @@ var typed = regexp.MustCompile(`(?i)^(?:y|n|yes|no|on|off|true|false|null|nan|in
 // scalar writes a text on one line. Whatever a reader would not see is
 // escaped: the document is reviewed by eye.
 func scalar(s string) string {
-	if plainForm.MatchString(s) && !typed.MatchString(s) || strings.HasPrefix(s, "sha256:") && digestForm.MatchString(s) || ValidDate(s) {
+	if plainForm.MatchString(s) && !typed.MatchString(s) || strings.HasPrefix(s, "sha256:") && isDigest(s) || ValidDate(s) {
 		return s
 	}
 	var b strings.Builder

@@ -473,6 +473,11 @@ func plainSpec(ecosystem, s string) analyzers.PackageRef {
 
 // purl renders a package URL; "" when it would not read back.
 func purl(kind, namespace, name, version string, qualifiers map[string]string) string {
+	if kind == "npm" && len(qualifiers) == 0 {
+		if s := plainNPM(namespace, name, version); s != "" {
+			return s
+		}
+	}
 	p := packageurl.NewPackageURL(kind, namespace, name, version, packageurl.QualifiersFromMap(qualifiers), "")
 	if p.Normalize() != nil {
 		return ""
@@ -482,6 +487,37 @@ func purl(kind, namespace, name, version string, qualifiers map[string]string) s
 		return ""
 	}
 	return s
+}
+
+// plainNPM is the purl of a name in which nothing is encoded but the scope's @,
+// which is most of all that is ever started; "" for others. The library takes
+// twenty times as long; a test holds the two to each other.
+func plainNPM(namespace, name, version string) string {
+	scope, scoped := strings.CutPrefix(namespace, "@")
+	if scoped != (namespace != "") || scoped && !unreserved(scope) || !unreserved(name) || version != "" && !unreserved(version) {
+		return ""
+	}
+	s := "pkg:npm/"
+	if scoped {
+		s += "%40" + scope + "/"
+	}
+	if s += name; version != "" {
+		s += "@" + version
+	}
+	return s
+}
+
+// unreserved reports whether a text begins with a letter or digit and has no
+// character that a purl encodes.
+func unreserved(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		alphanumeric := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !alphanumeric && (i == 0 || c != '-' && c != '.' && c != '_' && c != '~') {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // plausible reports whether a word may be a package spec rather than the value

@@ -3,6 +3,8 @@ package launch
 import (
 	"testing"
 
+	"github.com/package-url/packageurl-go"
+
 	"github.com/sallyport-mcp/sallyport/analyzers"
 )
 
@@ -43,4 +45,21 @@ func TestParseSpec(t *testing.T) {
 			t.Errorf("%s %q: spec %q", c.ecosystem, c.spec, ref.Spec.Raw())
 		}
 	}
+}
+
+// FuzzPlainNPM: the short way writes the same purl as the library.
+func FuzzPlainNPM(f *testing.F) {
+	for _, s := range [][3]string{{"@acme", "files", "1.2.3"}, {"", "x", ""}, {"@A.b", "x_y~z", "1.0.0-rc.1"}, {"@acme/x", "a", "1"}, {"@", "a", ""}, {"", ".", ".."}, {"", "a", "1.0.0+x"}, {"a", "b", "c"}} {
+		f.Add(s[0], s[1], s[2])
+	}
+	f.Fuzz(func(t *testing.T, namespace, name, version string) {
+		short := plainNPM(namespace, name, version)
+		if short == "" {
+			return
+		}
+		p := packageurl.NewPackageURL("npm", namespace, name, version, nil, "")
+		if err := p.Normalize(); err != nil || p.ToString() != short {
+			t.Errorf("%q, the library %q, %v", short, p.ToString(), err)
+		}
+	})
 }

@@ -22,12 +22,15 @@ const (
 	PayloadType   = "application/vnd.in-toto+json"
 )
 
+// mostPURLs bounds the packages and images of one manifest.
+const mostPURLs = 64
+
 // Analyzer returns the analyzer of manifests, which it knows by their names.
 func Analyzer() analyzers.Analyzer {
 	return analyzers.Analyzer{
 		Name: "statement",
 		Match: func(p string) analyzers.Match {
-			if strings.HasSuffix(p, ".manifest.json") || strings.HasSuffix(p, ".manifest.sigstore.json") {
+			if Named(p) {
 				return analyzers.Named
 			}
 			return analyzers.Ignored
@@ -35,6 +38,11 @@ func Analyzer() analyzers.Analyzer {
 		Sniff:   Sniff,
 		Analyze: analyze,
 	}
+}
+
+// Named reports whether a file has the name of a manifest.
+func Named(p string) bool {
+	return strings.HasSuffix(p, ".manifest.json") || strings.HasSuffix(p, ".manifest.sigstore.json")
 }
 
 // Sniff reports whether a file may hold a manifest.
@@ -88,5 +96,19 @@ func Read(src *analyzers.Source) (*analyzers.Manifest, error) {
 		return nil, &analyzers.ParseError{Kind: "malformed", Reason: "the manifest names no server", Span: src.Span(0, 0)}
 	}
 	m.Server = analyzers.Text{Value: name.Text.Value}
+	for _, list := range []string{"packages", "images"} {
+		for _, p := range elements(root.Get("predicate", "server", list)) {
+			if purl := p.Get("purl").Str(); purl != "" && len(m.PURLs) < mostPURLs {
+				m.PURLs = append(m.PURLs, purl)
+			}
+		}
+	}
 	return m, nil
+}
+
+func elements(n *tree.Node) []*tree.Node {
+	if !n.IsArray() {
+		return nil
+	}
+	return n.Children
 }

@@ -231,6 +231,16 @@ func (n *Node) All(key string) []*Node {
 	return all
 }
 
+// Repeats reports whether an object in n holds a key twice.
+func (n *Node) Repeats() bool {
+	for _, child := range n.Children {
+		if child.Dup || len(child.Children) > 0 && child.Repeats() {
+			return true
+		}
+	}
+	return false
+}
+
 // Index is the i-th element of an array, nil where there is none.
 func (n *Node) Index(i int) *Node {
 	if !n.IsArray() || i < 0 || i >= len(n.Children) {

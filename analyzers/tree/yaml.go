@@ -22,6 +22,20 @@ type yamlBuilder struct {
 	nodes   int
 	aliased size
 	anchors map[*yaml.Node]*anchored
+	slab    []Node // of which the next nodes are made
+}
+
+// slabNodes are allocated at once.
+const slabNodes = 64
+
+func (b *yamlBuilder) newNode() *Node {
+	if len(b.slab) == 0 {
+		b.slab = make([]Node, slabNodes)
+	}
+	n := &b.slab[0]
+	b.slab = b.slab[1:]
+	n.format = YAML
+	return n
 }
 
 // size is what a node costs with all aliases followed.
@@ -102,6 +116,11 @@ func (b *yamlBuilder) tooAliased(at analyzers.Span) error {
 
 // node builds n. Its Span leaves out anchors and tags.
 func (b *yamlBuilder) node(n *yaml.Node, p place) (*Node, size, error) {
+	return b.build(b.newNode(), n, p)
+}
+
+// build is node with the memory for it.
+func (b *yamlBuilder) build(out *Node, n *yaml.Node, p place) (*Node, size, error) {
 	mark := b.lines.offset(n.Line, n.Column)
 	at := b.src.Span(mark, mark)
 	if b.nodes++; b.nodes > MaxNodes {
@@ -115,7 +134,6 @@ func (b *yamlBuilder) node(n *yaml.Node, p place) (*Node, size, error) {
 		anchor = &anchored{}
 		b.anchors[n] = anchor
 	}
-	out := &Node{format: YAML}
 	total := size{nodes: 1}
 	var err error
 	switch n.Kind {
@@ -189,7 +207,10 @@ func (b *yamlBuilder) collection(out *Node, n *yaml.Node, mark int, p place) (to
 	start, _ := skipProperties(text, mark, first)
 	inner := place{indent: p.indent, flow: p.flow || n.Style&yaml.FlowStyle != 0, depth: p.depth + 1}
 	if !inner.flow {
-		inner.indent = b.lines.column(start)
+		inner.indent = n.Column - 1
+		if start != mark {
+			inner.indent = b.lines.column(start)
+		}
 	}
 	end := start
 	total = size{nodes: 1, height: 1}
@@ -247,6 +268,7 @@ func (b *yamlBuilder) lost(pos int) error {
 }
 
 func (b *yamlBuilder) elements(out *Node, n *yaml.Node, p place, total *size, end int) (int, error) {
+	out.Children = make([]*Node, 0, len(n.Content))
 	for _, element := range n.Content {
 		child, s, err := b.node(element, p)
 		if err != nil {
@@ -261,9 +283,17 @@ func (b *yamlBuilder) elements(out *Node, n *yaml.Node, p place, total *size, en
 
 func (b *yamlBuilder) memberList(out *Node, n *yaml.Node, p place, total *size, end int) (int, error) {
 	var merged []*Node
+	out.Children = make([]*Node, 0, len(n.Content)/2)
+	var scalarKey Node // what is kept of it is copied
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
-		key, keySize, err := b.node(k, p)
+		into := &scalarKey
+		if k.Kind == yaml.ScalarNode && k.Anchor == "" {
+			scalarKey = Node{format: YAML}
+		} else {
+			into = b.newNode()
+		}
+		key, keySize, err := b.build(into, k, p)
 		if err != nil {
 			return 0, err
 		}

@@ -15,14 +15,17 @@ import (
 type yamlLines struct {
 	text  []byte
 	start int
-	lines []int // rune number of the first rune of each line
+	lines []lineStart
 	marks []int // byte offset of every 64th rune
 }
+
+// lineStart is the first rune of a line: its number and its byte offset.
+type lineStart struct{ rune, byte int }
 
 const markEvery = 64
 
 func indexYAML(text []byte, start int) yamlLines {
-	l := yamlLines{text: text, start: start, lines: []int{0}}
+	l := yamlLines{text: text, start: start, lines: []lineStart{{0, start}}}
 	for pos, runes := start, 0; pos <= len(text); runes++ {
 		if runes%markEvery == 0 {
 			l.marks = append(l.marks, pos)
@@ -33,11 +36,14 @@ func indexYAML(text []byte, start int) yamlLines {
 		if n := yamlBreak(text[pos:]); n == 2 && text[pos] == '\r' {
 			pos++ // two runes, one line break: the line feed ends the line
 		} else {
-			if n > 0 {
-				l.lines = append(l.lines, runes+1)
+			size := 1
+			if text[pos] >= utf8.RuneSelf {
+				_, size = utf8.DecodeRune(text[pos:])
 			}
-			_, size := utf8.DecodeRune(text[pos:])
 			pos += size
+			if n > 0 {
+				l.lines = append(l.lines, lineStart{runes + 1, pos})
+			}
 		}
 	}
 	return l
@@ -48,7 +54,14 @@ func (l yamlLines) offset(line, column int) int {
 	if line < 1 || line > len(l.lines) {
 		return len(l.text)
 	}
-	runes := l.lines[line-1] + max(column, 1) - 1
+	from := l.lines[line-1]
+	column = max(column, 1) - 1
+	if line < len(l.lines) {
+		if next := l.lines[line]; next.rune-from.rune == next.byte-from.byte && column <= next.rune-from.rune { // all ASCII
+			return from.byte + column
+		}
+	}
+	runes := from.rune + column
 	if runes/markEvery >= len(l.marks) {
 		return len(l.text)
 	}
@@ -64,7 +77,7 @@ func (l yamlLines) offset(line, column int) int {
 func (l yamlLines) column(offset int) int {
 	i := max(sort.SearchInts(l.marks, offset+1)-1, 0)
 	runes := i*markEvery + utf8.RuneCount(l.text[l.marks[i]:offset])
-	return runes - l.lines[sort.SearchInts(l.lines, runes+1)-1]
+	return runes - l.lines[sort.Search(len(l.lines), func(i int) bool { return l.lines[i].rune > runes })-1].rune
 }
 
 // yamlBreak is the length of the line break at the start of b, 0 without one.
@@ -157,6 +170,9 @@ func (b *yamlBuilder) scalar(out *Node, n *yaml.Node, mark int, p place) error {
 	if start >= len(b.src.Bytes) {
 		return b.lost(start)
 	}
+	if b.verbatim(out, n, start) {
+		return nil
+	}
 	s := &yamlScalar{text: b.src.Bytes, pos: start, place: p}
 	first, quotes := b.src.Bytes[start], 0
 	switch {
@@ -183,6 +199,36 @@ func (b *yamlBuilder) scalar(out *Node, n *yaml.Node, mark int, p place) error {
 	}
 	out.Text = opaque(n.Value, out.Span)
 	return nil
+}
+
+// verbatim is scalar for what stands in the file as it is meant, which is
+// nearly everything: on one line, without an escape. Then its value and the
+// bytes behind the mark are the same, and no more bytes can belong to it.
+func (b *yamlBuilder) verbatim(out *Node, n *yaml.Node, start int) bool {
+	text, quotes := b.src.Bytes[start:], 0
+	switch style := n.Style &^ yaml.TaggedStyle; {
+	case style == 0:
+		if n.Value == "" {
+			return false
+		}
+	case style == yaml.DoubleQuotedStyle && text[0] == '"', style == yaml.SingleQuotedStyle && text[0] == '\'':
+		quotes = 1
+	default:
+		return false
+	}
+	end := quotes + len(n.Value)
+	if len(text) < end+quotes || string(text[quotes:end]) != n.Value || quotes == 1 && text[end] != text[0] {
+		return false
+	}
+	for i := range len(n.Value) {
+		switch c := n.Value[i]; {
+		case c < ' ' && c != '\t', c >= 0x7f, quotes == 1 && (c == text[0] || c == '\\'):
+			return false
+		}
+	}
+	out.Span = b.src.Span(start, start+end+quotes)
+	out.Text = analyzers.Text{Value: analyzers.Untrusted(n.Value), Span: b.src.Span(start+quotes, start+end)}
+	return true
 }
 
 func scalarKind(n *yaml.Node) Kind {

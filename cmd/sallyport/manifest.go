@@ -27,6 +27,7 @@ var manifestCommands = []func(*program) *cli.Command{
 	manifestSignCommand,
 	manifestVerifyCommand,
 	manifestAttachCommand,
+	manifestFetchCommand,
 }
 
 func manifestCommand(p *program) *cli.Command {
@@ -177,8 +178,19 @@ func stamp(t time.Time) string {
 
 // manifests adds those of --manifest, and those beside targets that are
 // single files, to what a scan has found.
-func (p *program) manifests(c *analyzers.Catalog, files, targets []string) error {
+func (p *program) manifests(ctx *cli.Context, c *analyzers.Catalog) error {
+	files, targets := ctx.StringSlice("manifest"), ctx.Args().Slice()
 	for _, name := range files {
+		if isImage(name) {
+			list, err := p.imageManifests(ctx, name)
+			if err != nil {
+				return err
+			}
+			for _, m := range list {
+				nameManifest(c, m)
+			}
+			continue
+		}
 		m, err := readManifest(name)
 		if err != nil {
 			return err
@@ -186,20 +198,30 @@ func (p *program) manifests(c *analyzers.Catalog, files, targets []string) error
 		if m == nil {
 			return usage("sallyport manifest generate writes one", "%s is no manifest", oneLine(name))
 		}
-		m.Named, m.Exposure = true, analyzers.Active
-		if !slices.ContainsFunc(c.Servers, func(s *analyzers.Server) bool { return s.Name.Value == m.Server.Value }) {
-			if m.For = onlyShown(c); m.For == nil {
-				c.Gaps = append(c.Gaps, analyzers.Gap{Path: m.Source.Path, Kind: "unmatched", Blocking: true,
-					Reason: fmt.Sprintf("the manifest is of server %q, and no target declares or shows one of this name", m.Server)})
-				continue
-			}
-		}
-		c.Manifests = append(c.Manifests, m)
+		nameManifest(c, m)
 	}
 	for _, target := range targets {
 		beside(c, target)
 	}
+	statement.Tie(c)
 	return nil
+}
+
+// nameManifest adds a manifest that the user named. It speaks for the servers
+// that have its name, or start its package or image, else for the only one
+// that shows anything.
+func nameManifest(c *analyzers.Catalog, m *analyzers.Manifest) {
+	m.Named, m.Exposure = true, analyzers.Active
+	known := statement.Speaks(c, m) || slices.ContainsFunc(c.Servers, func(s *analyzers.Server) bool { return s.Name.Value == m.Server.Value })
+	if !known {
+		m.For = onlyShown(c)
+	}
+	if known || m.For != nil {
+		c.Manifests = append(c.Manifests, m)
+		return
+	}
+	c.Gaps = append(c.Gaps, analyzers.Gap{Path: m.Source.Path, Kind: "unmatched", Blocking: true,
+		Reason: fmt.Sprintf("the manifest is of server %q, and no target declares or shows one of this name", m.Server)})
 }
 
 // onlyShown is the one server that shows a surface, nil where there are more.

@@ -50,7 +50,7 @@ Exit codes: 0 written; 1 refused, nothing is written; 2 usage or a file that can
 				if err != nil {
 					return err
 				}
-				result, err := verifyRegistry(c, verifier, name, l.Doc.Source.Bytes, bundle)
+				result, err := verifyRegistry(verifier, name, l.Doc.Source.Bytes, bundle, c.Uint64("min-serial"))
 				if err != nil {
 					return err
 				}

@@ -174,6 +174,7 @@ func registryRule(p *program, status registry.Status) *cli.Command {
 	}
 	if status == registry.Approved {
 		flags = append(flags,
+			&cli.StringFlag{Name: "manifest", Usage: "approve what the manifest in `FILE` describes, and note where it is kept: in the registry's folder or below"},
 			&cli.StringFlag{Name: "digest", Usage: "approve the surface with this `DIGEST` instead of the entry's"},
 			&cli.BoolFlag{Name: "accept-unpinned", Usage: "approve without a manifest: what the server shows may change unnoticed"})
 	}
@@ -191,9 +192,18 @@ func registryRule(p *program, status registry.Status) *cli.Command {
 				return err
 			}
 			id := c.Args().First()
+			digest, kept := c.String("digest"), ""
+			if name := c.String("manifest"); name != "" {
+				if digest != "" {
+					return usage("leave --digest out: the manifest has one", "--digest and --manifest both say what is approved")
+				}
+				if digest, kept, err = besideRegistry(name, l.path); err != nil {
+					return err
+				}
+			}
 			edit, err := l.Doc.Rule(registry.Ruling{
 				ID: id, Status: status, Approver: c.String("approver"), Reason: c.String("reason"), Today: today(), Until: c.String("until"),
-				Digest: c.String("digest"), AcceptUnpinned: c.Bool("accept-unpinned"),
+				Digest: digest, Path: kept, AcceptUnpinned: c.Bool("accept-unpinned"),
 			})
 			var refused *registry.Refusal
 			if errors.As(err, &refused) {

@@ -90,7 +90,7 @@ when it is refused (exit 1). HOST/REPOSITORY@sha256:HEX gets exactly that conten
 			case a.Bundle == nil:
 				return refused(ref, &seal.Refusal{Reason: seal.Malformed, Detail: "it is not signed", Hint: "sallyport registry sign FILE, and push FILE with its BUNDLE"})
 			default:
-				if _, err := verifyRegistry(c, verifier, ref, a.Document, a.Bundle); err != nil {
+				if _, err := verifyRegistry(verifier, ref, a.Document, a.Bundle, c.Uint64("min-serial")); err != nil {
 					return err
 				}
 			}

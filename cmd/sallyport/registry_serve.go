@@ -17,6 +17,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/sallyport-mcp/sallyport/manifest/seal"
 	"github.com/sallyport-mcp/sallyport/registry/export"
 	"github.com/sallyport-mcp/sallyport/registry/remote"
 )
@@ -31,16 +32,31 @@ and the shim enforce the rest. Without a host in ADDR only this machine is serve
 FILE is read again when it changes. One that cannot be used is said on stderr, and the last good one is served on;
 approvals run out on their day in any case.
 
+With a policy (--bundle and --key, or --trusted-root, --identity and --issuer, as for verify) only what verifies is
+served, at the start and whenever FILE or its bundle changes; a serial below the last one is refused, and after the
+signature's last moment nothing is served. Without one the start says that nobody's signature was checked.
+
 --output writes the same answers as files for a host of static files that sends Access-Control-Allow-Origin and answers
 a directory with its index.json. DIR is replaced as a whole, so that nothing denied stays in it.`,
-		Flags: []cli.Flag{registryFlag(), asFlag(),
+		Flags: append(policyFlags(), bundleFlag(), registryFlag(), asFlag(),
 			&cli.StringFlag{Name: "listen", Usage: "serve at `ADDR`: HOST:PORT or :PORT; port 0 takes a free one"},
-			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write files into the directory `DIR`"}},
+			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write files into the directory `DIR`"}),
 		Action: func(c *cli.Context) error {
 			if c.NArg() > 0 || (c.String("listen") == "") == (c.String("output") == "") {
 				return usage(example, "registry serve needs either --listen or --output, and no arguments")
 			}
-			s := &served{program: p, name: c.String("registry"), as: c.String("as")}
+			s := &served{program: p, name: c.String("registry"), as: c.String("as"), bundle: c.String("bundle"), serial: c.Uint64("min-serial")}
+			if policed(c) != (s.bundle != "") {
+				return usage(example+" --bundle BUNDLE --key PUB.pem", "--bundle, and whom to believe, are needed together")
+			}
+			if policed(c) {
+				var err error
+				if s.verifier, err = p.verifier(c, "", example+" --bundle BUNDLE --key PUB.pem"); err != nil {
+					return err
+				}
+			} else {
+				p.unverified(s.name)
+			}
 			if err := s.read(today()); err != nil {
 				return err
 			}
@@ -56,17 +72,40 @@ a directory with its index.json. DIR is replaced as a whole, so that nothing den
 type served struct {
 	*program
 	name, as string
+	bundle   string         // the file with its signature
+	verifier *seal.Verifier // nil: nobody has to have signed it
 
 	mu        sync.Mutex
-	seen      fs.FileInfo // of the file when it was read; nil: it could not be
+	seen      [2]fs.FileInfo // of the file and its bundle when they were read; nil: it could not be
 	day       string
 	catalogue *remote.Catalogue
+	serial    uint64    // of the last signature that was accepted
+	expires   time.Time // when that ends; zero: never
 }
 
-// read reads the file for a day. On an error the catalogue stays what it was.
+// stat describes the files that are served from.
+func (s *served) stat() (out [2]fs.FileInfo) {
+	for i, name := range []string{s.name, s.bundle} {
+		if name != "" {
+			out[i], _ = os.Stat(name)
+		}
+	}
+	return out
+}
+
+func unchanged(a, b [2]fs.FileInfo) bool {
+	for i := range a {
+		if (a[i] == nil) != (b[i] == nil) || a[i] != nil && !(os.SameFile(a[i], b[i]) && a[i].ModTime().Equal(b[i].ModTime()) && a[i].Size() == b[i].Size()) {
+			return false
+		}
+	}
+	return true
+}
+
+// read reads the files for a day. On an error the catalogue stays what it was.
 func (s *served) read(day string) error {
 	s.day = day
-	s.seen, _ = os.Stat(s.name) // before reading: a change in between is seen next time
+	s.seen = s.stat() // before reading: a change in between is seen next time
 	l, err := s.openRegistry(s.name)
 	if err != nil {
 		return err
@@ -75,6 +114,10 @@ func (s *served) read(day string) error {
 	if err != nil {
 		return usage("--as unit=payments,role=developer", "%s", err)
 	}
+	serial, expires, err := s.verify(l.Doc.Source.Bytes)
+	if err != nil {
+		return err
+	}
 	listings, missing, err := export.List(l.Registry, who, day)
 	if err != nil {
 		return err
@@ -82,26 +125,41 @@ func (s *served) read(day string) error {
 	for _, line := range missing {
 		fmt.Fprintf(s.stderr, "sallyport: mcp-registry: %s\n", oneLine(line))
 	}
-	s.catalogue = remote.NewCatalogue(listings)
+	s.catalogue, s.serial, s.expires = remote.NewCatalogue(listings), serial, expires
 	return nil
 }
 
-// current reads the file again when it, or the day, is another one.
+// verify holds the document to the policy, and says its serial and until when
+// it counts.
+func (s *served) verify(document []byte) (uint64, time.Time, error) {
+	if s.verifier == nil {
+		return 0, time.Time{}, nil
+	}
+	bundle, err := s.readInput(s.bundle, seal.MaxBundle)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	result, err := verifyRegistry(s.verifier, s.name, document, bundle, s.serial)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	return result.Statement.Serial, result.Statement.Expires, nil
+}
+
+// current reads the files again when one of them, or the day, is another one.
 func (s *served) current() *remote.Catalogue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now, err := os.Stat(s.name)
-	if err != nil {
-		now = nil
-	}
-	same := s.seen == nil && now == nil ||
-		s.seen != nil && now != nil && os.SameFile(s.seen, now) && s.seen.ModTime().Equal(now.ModTime()) && s.seen.Size() == now.Size()
-	if day := today(); !same || day != s.day {
+	if day := today(); !unchanged(s.seen, s.stat()) || day != s.day {
 		if err := s.read(day); err != nil {
 			fmt.Fprintf(s.stderr, "sallyport: %s; the last good one is served on\n", oneLine(err.Error()))
 		} else {
 			fmt.Fprintf(s.stderr, "sallyport: %s was read again\n", oneLine(s.name))
 		}
+	}
+	if !s.expires.IsZero() && !time.Now().Before(s.expires) {
+		fmt.Fprintf(s.stderr, "sallyport: the signature of %s ended at %s; nothing is served until there is a new one\n", oneLine(s.name), stamp(s.expires))
+		s.catalogue, s.expires = remote.NewCatalogue(nil), time.Time{}
 	}
 	return s.catalogue
 }

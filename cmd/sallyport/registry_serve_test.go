@@ -9,6 +9,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/sallyport-mcp/sallyport/manifest/seal"
 )
 
 const served1 = "apiVersion: sallyport/v1\nkind: Registry\nservers:\n- {id: web, match: {url: \"https://mcp.acme.example/v1\"}, status: approved}\n"
@@ -40,6 +43,7 @@ func TestServe(t *testing.T) {
 	if err != nil || !ok || !strings.HasPrefix(address, "http://127.0.0.1:") {
 		t.Fatalf("%q %v", first, err)
 	}
+	wants(t, <-lines, "nobody's signature was checked")
 	servers := func() string {
 		t.Helper()
 		response, err := http.Get(address)
@@ -102,4 +106,76 @@ func TestServeFiles(t *testing.T) {
 	p.run(2, "serve", "--registry", p.at("nowhere.yaml"), "--listen", ":0")
 	p.run(2, "serve", "--registry", p.at("r.yaml"), "--listen", ":0", "-o", out)
 	p.run(2, "serve", "--registry", p.at("r.yaml"), "--listen", ":0", "--as", "unit=nobody")
+}
+
+// With a policy only what verifies is served: at the start, after a change of
+// the file alone, after a change of both, and not after the signature's end.
+func TestServeSigned(t *testing.T) {
+	p := newPlace(t)
+	dir := filepath.Dir(p.at("r.yaml"))
+	keys(t, dir, "us", "mallory")
+	p.write("r.yaml", served1)
+	sign := func(who, serial string, more ...string) {
+		t.Helper()
+		p.run(0, append([]string{"sign", p.at("r.yaml"), "--key", p.at(who + ".key"), "--serial", serial, "-o", p.at("r.sigstore.json")}, more...)...)
+	}
+	files := func(code int, more ...string) string {
+		t.Helper()
+		_, stderr := p.run(code, append([]string{"serve", "--registry", p.at("r.yaml"), "-o", p.at("site")}, more...)...)
+		return stderr
+	}
+	policy := []string{"--bundle", p.at("r.sigstore.json"), "--key", p.at("us.pub")}
+	wants(t, files(0), "nobody's signature was checked")
+	wants(t, files(2, "--key", p.at("us.pub")), "needed together")
+	wants(t, files(2, policy...), "cannot read")
+	sign("mallory", "1")
+	wants(t, files(1, policy...), "is refused: signature")
+	sign("us", "2")
+	if stderr := files(0, policy...); strings.Contains(stderr, "nobody") {
+		t.Error(stderr)
+	}
+	wants(t, files(1, append(policy, "--min-serial", "3")...), "is refused: rollback")
+
+	verifier := served{program: &program{stderr: io.Discard, stdin: strings.NewReader("")}, name: p.at("r.yaml"), bundle: p.at("r.sigstore.json")}
+	key, err := os.ReadFile(p.at("us.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := seal.LoadPublicKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if verifier.verifier, err = seal.NewVerifier(seal.Policy{Key: public}); err != nil {
+		t.Fatal(err)
+	}
+	if err := verifier.read(today()); err != nil {
+		t.Fatal(err)
+	}
+	count := func() int {
+		return strings.Count(string(verifier.current().Files()["v0.1/servers/index.json"]), `"version":`)
+	}
+	one := count()
+	if one == 0 {
+		t.Fatal("nothing is served")
+	}
+	p.write("r.yaml", served1+"- {id: more, match: {url: \"https://more.acme.example/v1\"}, status: approved}\n")
+	if count() != one {
+		t.Error("what nobody signed is served")
+	}
+	sign("us", "3")
+	if count() != 2*one {
+		t.Error("what is signed anew is not served")
+	}
+	sign("us", "2")
+	if count() != 2*one || verifier.serial != 3 {
+		t.Error("an older serial is taken")
+	}
+	verifier.expires = time.Now().Add(-time.Second)
+	if count() != 0 {
+		t.Error("the end of the signature is none")
+	}
+	sign("us", "4")
+	if count() != 2*one {
+		t.Error("a new signature does not help")
+	}
 }

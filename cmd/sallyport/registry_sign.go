@@ -99,7 +99,7 @@ verify. Exit codes: 0 verified; 1 refused (a changed byte, another signer, an ol
 			if err != nil {
 				return err
 			}
-			result, err := verifyRegistry(c, verifier, c.Args().First(), document, bundle)
+			result, err := verifyRegistry(verifier, c.Args().First(), document, bundle, c.Uint64("min-serial"))
 			if err != nil {
 				return err
 			}
@@ -109,9 +109,9 @@ verify. Exit codes: 0 verified; 1 refused (a changed byte, another signer, an ol
 }
 
 // verifyRegistry checks a registry's bytes and their bundle.
-func verifyRegistry(c *cli.Context, verifier *seal.Verifier, name string, document, bundle []byte) (*seal.Result, error) {
+func verifyRegistry(verifier *seal.Verifier, name string, document, bundle []byte, minSerial uint64) (*seal.Result, error) {
 	result, err := verifier.Verify(bundle, seal.Expect{
-		PredicateType: seal.RegistryType, Subjects: []string{seal.Digest(document)}, MinSerial: c.Uint64("min-serial"), Now: time.Now(),
+		PredicateType: seal.RegistryType, Subjects: []string{seal.Digest(document)}, MinSerial: minSerial, Now: time.Now(),
 	})
 	if err != nil {
 		return nil, refused(name, err)

@@ -18,6 +18,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/analyzers/all"
 	"github.com/sallyport-mcp/sallyport/analyzers/origin"
+	"github.com/sallyport-mcp/sallyport/analyzers/statement"
 	"github.com/sallyport-mcp/sallyport/cmd/sallyport/internal/config"
 	"github.com/sallyport-mcp/sallyport/cmd/sallyport/internal/report"
 	"github.com/sallyport-mcp/sallyport/registry"
@@ -52,7 +53,7 @@ func scanFlags() []cli.Flag {
 		rulesFlag,
 		&cli.StringFlag{Name: "config", Usage: "settings and suppressions from `FILE` (default: sallyport.yaml in the current directory)"},
 		registryFlag(), asFlag(),
-		&cli.StringSliceFlag{Name: "manifest", Usage: "compare the server with its manifest `FILE`; repeatable (NAME.manifest.json beside the target is found by itself)"},
+		&cli.StringSliceFlag{Name: "manifest", Usage: "compare the server with its manifest in `FILE`, or with that of an image: oci:REF (asks its registry), oci-layout:DIR, docker-archive:FILE; repeatable (those beside the target, in its installed packages and in the registry are found by themselves)"},
 		&cli.StringFlag{Name: "baseline", Usage: "findings listed in `FILE` do not count"},
 		&cli.StringFlag{Name: "write-baseline", Usage: "write the findings of this scan to `FILE` as a baseline"},
 		&cli.BoolFlag{Name: "offline", Usage: "forbid all network use; a scan of local targets needs none"},
@@ -73,9 +74,11 @@ func (p *program) scan(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.manifests(observed, c.StringSlice("manifest"), c.Args().Slice()); err != nil {
+	if err := p.manifests(c, observed); err != nil {
 		return err
 	}
+	uses := settings.registry.uses(observed)
+	settings.registry.approvedManifests(observed, uses)
 	if err := p.verifyManifests(c, observed.Manifests, started); err != nil {
 		return err
 	}
@@ -87,7 +90,7 @@ func (p *program) scan(c *cli.Context) error {
 	for _, s := range idle {
 		fmt.Fprintf(p.stderr, "sallyport: the suppression of %s (%s) matched nothing or has expired; remove it from %s\n", oneLine(s.Rule), oneLine(s.Reason), settings.file)
 	}
-	r := report.Build(report.Input{Version: version, Targets: targets, Catalog: observed, Findings: found, Skipped: settings.skipped})
+	r := report.Build(report.Input{Version: version, Targets: targets, Catalog: observed, Findings: found, Skipped: settings.skipped, Standing: settings.registry.standing(uses)})
 	if c.Bool("timing") {
 		r.Stats.DurationMs = time.Since(started).Milliseconds()
 	}
@@ -154,6 +157,9 @@ func load(ctx context.Context, uris []string, s *settings) ([]report.Target, *an
 			}
 		}
 		c, err := analyzers.Load(ctx, t.Tree, all.Analyzers(), analyzers.Limits{Jobs: s.jobs})
+		if err == nil && t.Kind == "directory" {
+			statement.Shipped(t.Tree.FS, t.Tree.Prefix, c)
+		}
 		t.Close()
 		if err != nil {
 			return nil, nil, err
@@ -178,6 +184,7 @@ type settings struct {
 	color        bool
 	jobs         int
 	remote       *elsewhere // nil where only this machine is read
+	registry     *judgement // nil without --registry
 }
 
 // excluded is the reason for which the configuration leaves a path out.
@@ -227,8 +234,11 @@ func (p *program) settings(c *cli.Context) (*settings, error) {
 	if s.selected, s.skipped, err = choose(all, c.StringSlice("only"), slices.Concat(c.StringSlice("skip"), file.Skip)); err != nil {
 		return nil, err
 	}
-	if s.selected, err = p.bound(c, s.selected); err != nil {
+	if s.registry, err = p.judgement(c); err != nil {
 		return nil, err
+	}
+	if s.registry != nil {
+		s.selected = reg.Bind(s.selected, s.registry.Registry, s.registry.who, today())
 	}
 	baseline := c.String("baseline")
 	if baseline == "" {
@@ -252,10 +262,10 @@ func (p *program) settings(c *cli.Context) (*settings, error) {
 	return s, err
 }
 
-// bound gives the rules on the registry the document of --registry; without
-// one they have nothing to judge by and find nothing. A scan that proposes
+// judgement is the document of --registry, nil without one; the rules on the
+// registry then have nothing to judge by and find nothing. A scan that proposes
 // entries does not judge by the document that it proposes them to.
-func (p *program) bound(c *cli.Context, selected []*rules.Rule) ([]*rules.Rule, error) {
+func (p *program) judgement(c *cli.Context) (*judgement, error) {
 	name := c.String("registry")
 	if name == "" || c.Command.Name == "propose" {
 		for _, id := range c.StringSlice("only") {
@@ -263,7 +273,7 @@ func (p *program) bound(c *cli.Context, selected []*rules.Rule) ([]*rules.Rule, 
 				return nil, usage("--registry "+registry.DefaultFile, "rule %q judges by a registry, and none was named", id)
 			}
 		}
-		return selected, nil
+		return nil, nil
 	}
 	l, err := p.openRegistry(name)
 	if err != nil {
@@ -273,7 +283,7 @@ func (p *program) bound(c *cli.Context, selected []*rules.Rule) ([]*rules.Rule, 
 	if err != nil {
 		return nil, usage("--as unit=payments,role=developer", "%s", err)
 	}
-	return reg.Bind(selected, l.Registry, who, today()), nil
+	return &judgement{l, who}, nil
 }
 
 // outputs reads --format and --output. The text on stdout gives way when an

@@ -239,14 +239,14 @@ func manifestVerifyCommand(p *program) *cli.Command {
 		Description: `Believed is a public key (--key), or who is named by --identity and --issuer under a trusted root; --identity is a
 regular expression for the whole identity. What the trusted root offers (logs, timestamps) is required. Exit codes:
 0 verified; 1 refused, with the reason; 2 usage or a file that cannot be read.
-With --image in place of FILE the manifests attached to the image are tried; of those that verify the one with the
+With --image in place of FILE the manifests attached to the image, or in it, are tried (manifest fetch says where images are); of those that verify the one with the
 highest serial counts, and it has to name the image's digest unless --capture or --subject say what it is about.`,
 		Flags: append(policyFlags(),
 			&cli.StringSliceFlag{Name: "subject", Usage: "it must be about `SUBJECT`: sha256:HEX or a purl; repeatable, all must be there"},
 			&cli.StringFlag{Name: "capture", Usage: "it must be about the surface captured in `FILE`"},
 			&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "write the verified statement to `FILE`; - is stdout"},
 			&cli.StringFlag{Name: "format", Usage: "what stdout gets: text or json", Value: "text"},
-			&cli.StringFlag{Name: "image", Usage: "take the manifest attached to the image `REF` (asks its registry)"},
+			&cli.StringFlag{Name: "image", Usage: "take the manifest of the image `REF` (asks its registry), oci-layout:DIR or docker-archive:FILE"},
 			plainHTTPFlag,
 		),
 		Action: func(c *cli.Context) error { return p.manifestVerify(c) },
@@ -324,14 +324,17 @@ func (p *program) manifestVerify(c *cli.Context) error {
 	}
 	name, candidates := image, [][]byte(nil)
 	if image != "" {
-		subject, attached, err := p.fetch(c)
+		subject, attached, err := p.fetch(c, image)
 		if err != nil {
 			return err
 		}
 		if len(want.Subjects) == 0 {
+			if subject == "" {
+				return usage("say what it must be about: --subject or --capture", "%s does not know the image's digest", image)
+			}
 			want.Subjects = []string{subject}
 		}
-		if !strings.Contains(image, "@") {
+		if subject != "" && !strings.Contains(image, "@") {
 			name = image + "@" + subject // the tag may be moved tomorrow
 		}
 		for _, a := range attached {
@@ -513,7 +516,7 @@ know referrers. Logins are those of docker and podman; their credential helpers 
 			defer cancel()
 			subject, attached, err := imageRegistry(c).Attach(ctx, bundle, seal.ManifestType, image)
 			if err != nil {
-				return registryFailure(c, "attached to", err)
+				return registryFailure(c, "attached to", image, err)
 			}
 			if !statement.About(subject) {
 				fmt.Fprintf(p.stderr, "sallyport: the manifest does not name the image's digest %s; verify --image will want --capture or --subject\n", subject)
@@ -524,21 +527,11 @@ know referrers. Logins are those of docker and podman; their credential helpers 
 	}
 }
 
-func (p *program) fetch(c *cli.Context) (string, []seal.Attached, error) {
-	ctx, cancel := context.WithTimeout(c.Context, serviceTimeout)
-	defer cancel()
-	subject, found, err := imageRegistry(c).Fetch(ctx, c.String("image"))
-	if err != nil {
-		return "", nil, registryFailure(c, "read from", err)
-	}
-	return subject, found, nil
-}
-
 func imageRegistry(c *cli.Context) seal.Registry {
 	return seal.Registry{Keychain: authn.DefaultKeychain, PlainHTTP: c.Bool("plain-http")}
 }
 
-func registryFailure(c *cli.Context, what string, err error) error {
+func registryFailure(c *cli.Context, what, image string, err error) error {
 	if c.Context.Err() != nil {
 		return c.Context.Err()
 	}
@@ -549,7 +542,7 @@ func registryFailure(c *cli.Context, what string, err error) error {
 	case errors.Is(err, seal.ErrNoImage):
 		hint = "push the image first"
 	}
-	return usage(hint, "nothing was %s %s: %s", what, c.String("image"), err)
+	return usage(hint, "nothing was %s %s: %s", what, image, err)
 }
 
 // surfaceDigest is the digest of a captured surface, the subject of its

@@ -76,22 +76,7 @@ func TestAttached(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, who := range []string{"us", "mallory"} {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		private, err := x509.MarshalPKCS8PrivateKey(key)
-		if err != nil {
-			t.Fatal(err)
-		}
-		public, err := x509.MarshalPKIXPublicKey(key.Public())
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(who+".key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
-		write(who+".pub", pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
-	}
+	keys(t, dir, "us", "mallory")
 	sallyport := func(want int, args ...string) (stdout, stderr string) {
 		t.Helper()
 		var out, problems bytes.Buffer
@@ -129,5 +114,29 @@ func TestAttached(t *testing.T) {
 	}
 	if _, stderr := sallyport(1, append(verify, "--min-serial", "10")...); !strings.Contains(stderr, "refused: ") {
 		t.Error(stderr)
+	}
+}
+
+// keys writes NAME.key and NAME.pub.
+func keys(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	for _, who := range names {
+		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		private, err := x509.MarshalPKCS8PrivateKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		public, err := x509.MarshalPKIXPublicKey(key.Public())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, block := range map[string]*pem.Block{".key": {Type: "PRIVATE KEY", Bytes: private}, ".pub": {Type: "PUBLIC KEY", Bytes: public}} {
+			if err := os.WriteFile(filepath.Join(dir, who+name), pem.EncodeToMemory(block), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }

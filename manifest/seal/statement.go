@@ -91,14 +91,14 @@ func (s *Statement) readPredicate(p *tree.Node) error {
 // unambiguous refuses duplicate members anywhere, and look-alikes of the
 // statement's own.
 func unambiguous(root *tree.Node) error {
-	var bad error
-	root.Walk(func(path string, n *tree.Node) bool {
-		if n.Dup && bad == nil {
-			bad = refuse(Malformed, "", "the member %q is there twice", shown(path))
-		}
-		return bad == nil
-	})
-	if bad != nil {
+	if root.Repeats() {
+		var bad error
+		root.Walk(func(path string, n *tree.Node) bool {
+			if n.Dup && bad == nil {
+				bad = refuse(Malformed, "", "the member %q is there twice", shown(path))
+			}
+			return bad == nil
+		})
 		return bad
 	}
 	for _, member := range root.Children {

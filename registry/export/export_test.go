@@ -77,8 +77,12 @@ func TestTargets(t *testing.T) {
 					}
 				}
 				named := false
+				whole := strings.Join(strings.Fields(string(got.Bytes)), "")
+				if len(e.Match.Argv) > 0 { // arguments in front of the command, perhaps as a regular expression
+					named = strings.Contains(strings.NewReplacer(`\`, "", `/^`, "", `$/`, "").Replace(whole), strings.Join(strings.Fields(`"args":"`+strings.Join(e.Match.Argv[1:], " ")+`","command":"`+e.Match.Argv[0]+`"`), ""))
+				}
 				for _, part := range []string{e.ID, strings.Join(e.Match.Argv, " "), registry.NormalURL(e.Match.URL), strings.TrimSuffix(registry.NormalURL(e.Match.URL), "*"), `"` + strings.Join(e.Match.Argv, `","`) + `"`, strings.ReplaceAll(e.ID, "_", "-")} {
-					named = named || part != "" && part != `""` && strings.Contains(strings.Join(strings.Fields(string(got.Bytes)), ""), strings.Join(strings.Fields(part), ""))
+					named = named || part != "" && part != `""` && strings.Contains(whole, strings.Join(strings.Fields(part), ""))
 				}
 				if e.ID != "files" && !said && !named {
 					t.Errorf("%s is dropped silently", e.ID)

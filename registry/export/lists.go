@@ -27,16 +27,17 @@ type matcher struct {
 // it compares, and a "*" takes in the query.
 func writeClaude(v *view) error {
 	only := true
-	p := v.policy()
+	p := v.policy(true)
 	p.Only = &only
 	return v.json(p)
 }
 
 // Copilot's managed settings have the same keys; a variable in an entry blocks
-// it there.
-func writeCopilot(v *view) error { return v.json(v.policy()) }
+// it there. Seen with 1.0.102: it does not resolve ".." before it compares.
+func writeCopilot(v *view) error { return v.json(v.policy(false)) }
 
-func (v *view) policy() policy {
+// policy is for a target that resolves ".." in URLs, or does not.
+func (v *view) policy(resolves bool) policy {
 	p := policy{Allowed: []matcher{}}
 	for _, e := range v.approved {
 		m := e.Match
@@ -54,6 +55,8 @@ func (v *view) policy() policy {
 			v.without(e, "it is matched by package or image and URL together; add match.argv")
 		case strings.HasSuffix(m.URL, "?*"):
 			v.without(e, "its URL allows any query, and the target compares URLs whole")
+		case !resolves && under(m.URL):
+			v.without(e, unresolved)
 		default:
 			if strings.HasSuffix(m.URL, "/*") {
 				v.lack(e, "below its URL any query is allowed, too")
@@ -135,14 +138,14 @@ func writeAmp(v *view) error {
 		m := e.Match
 		switch {
 		case len(m.Argv) > 0 && m.URL == "":
-			words := m.Argv
-			if strings.ContainsAny(strings.Join(words, ""), "*/ ") && ampPattern(words) {
-				if action == "allow" {
-					v.without(e, "its command line holds a character that the target takes for a pattern")
-				}
-				return
+			rules = append(rules, ampRule{map[string]any{"command": ampExactly(m.Argv[0]), "args": ampExactly(strings.Join(m.Argv[1:], " "))}, action})
+			switch {
+			case action != "allow":
+			case len(m.Argv) == 1:
+				v.lack(e, "it must be configured with an empty list of arguments")
+			default:
+				v.lack(e, "arguments are compared joined by blanks")
 			}
-			rules = append(rules, ampRule{map[string]any{"command": strings.Join(words, " ")}, action})
 		case action == "allow" && under(m.URL):
 			v.without(e, unresolved)
 		case m.URL != "" && len(m.Argv) == 0 && m.PURL == "" && m.Image == "" && !strings.HasSuffix(m.URL, "?*"):
@@ -161,14 +164,15 @@ func writeAmp(v *view) error {
 	return v.json(map[string]any{"amp.mcpPermissions": rules})
 }
 
-// ampPattern reports whether Amp would read a command line otherwise than word
-// by word: globs, a /regular expression/, words with blanks in them.
-func ampPattern(words []string) bool {
-	whole := strings.Join(words, " ")
-	for _, w := range words {
-		if strings.ContainsAny(w, "* ") {
-			return true
-		}
+// ampPlain is what Amp compares as it is; elsewhere it reads "*" as any text and
+// /x/ as a regular expression that may match anywhere.
+var ampPlain = regexp.MustCompile(`^[A-Za-z0-9@_.:=,%+-][A-Za-z0-9@_.:=,%+/ -]*$|^(/[A-Za-z0-9@_.:=,%+-]+)+$|^$`)
+
+// ampExactly is the pattern for one text. Seen with 0.0.1790142911: command and
+// args are compared apart, a rule without args takes any.
+func ampExactly(s string) string {
+	if ampPlain.MatchString(s) {
+		return s
 	}
-	return len(whole) > 1 && whole[0] == '/' && whole[len(whole)-1] == '/'
+	return "/^" + regexp.QuoteMeta(s) + "$/"
 }

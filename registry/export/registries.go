@@ -3,6 +3,7 @@ package export
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/package-url/packageurl-go"
@@ -221,10 +222,11 @@ func writeDocker(v *view) error {
 	return nil
 }
 
-// Kubernetes has no allowlist of its own: the resources of ToolHive's operator
-// are the servers that run there.
+// Kubernetes runs the resources of ToolHive's operator, and an admission policy
+// refuses those that start another image or reach another URL.
 func writeKubernetes(v *view) error {
 	b := &v.out
+	var images, urls []string
 	names := map[string]bool{}
 	for _, e := range v.approved {
 		m := e.Match
@@ -240,6 +242,7 @@ func writeKubernetes(v *view) error {
 			if e.Transport == "sse" {
 				transport = "sse"
 			}
+			urls = append(urls, registry.NormalURL(m.URL))
 			kind, spec = "MCPRemoteProxy", fmt.Sprintf("  remoteUrl: %s\n  transport: %s\n", quoted(registry.NormalURL(m.URL)), transport)
 		case len(id.Images) == 1 && strings.Contains(id.Images[0], "@sha256:"):
 			transport := "stdio"
@@ -248,6 +251,7 @@ func writeKubernetes(v *view) error {
 			} else if e.Transport == "sse" {
 				transport = "sse"
 			}
+			images = append(images, id.Images[0])
 			kind, spec = "MCPServer", fmt.Sprintf("  image: %s\n  transport: %s\n", quoted(id.Images[0]), transport)
 			if len(m.Argv) > 0 {
 				v.lack(e, "options and arguments of its command line are not part of the resource")
@@ -274,11 +278,50 @@ func writeKubernetes(v *view) error {
 		}
 		fmt.Fprintf(b, "spec:\n%s", spec)
 	}
-	if b.Len() == 0 {
-		b.WriteString("# nothing is approved that this platform can run\n")
-	}
+	fmt.Fprintf(b, admission, quoted(among("image", images)), quoted(among("remoteUrl", urls)))
 	return nil
 }
+
+// among is the expression (CEL) that holds for objects without a member of their
+// spec, and for those where it is one of a list.
+func among(member string, list []string) string {
+	for i, s := range list {
+		list[i] = strconv.Quote(s)
+	}
+	return fmt.Sprintf("!has(object.spec.%s) || object.spec.%s in [%s]", member, member, strings.Join(list, ", "))
+}
+
+// admission is a policy of Kubernetes 1.30 and later. A pod's template could put
+// another image in the place of the server's.
+const admission = `---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicy
+metadata:
+  name: "sallyport-approved-mcp-servers"
+spec:
+  failurePolicy: Fail
+  matchConstraints:
+    resourceRules:
+      - apiGroups: ["toolhive.stacklok.dev"]
+        apiVersions: ["*"]
+        operations: ["CREATE", "UPDATE"]
+        resources: ["mcpservers", "mcpremoteproxies", "mcpserverentries"]
+  validations:
+    - expression: %s
+      message: "no entry of the registry approves this image"
+    - expression: %s
+      message: "no entry of the registry approves this URL"
+    - expression: "!has(object.spec.podTemplateSpec)"
+      message: "a pod template can start another image than the one that is approved"
+---
+apiVersion: admissionregistration.k8s.io/v1
+kind: ValidatingAdmissionPolicyBinding
+metadata:
+  name: "sallyport-approved-mcp-servers"
+spec:
+  policyName: "sallyport-approved-mcp-servers"
+  validationActions: ["Deny"]
+`
 
 // dns makes a name of RFC 1123 labels.
 func dns(s, otherwise string) string {

@@ -4,10 +4,6 @@
 package drf
 
 import (
-	"fmt"
-	"strings"
-	"unicode/utf8"
-
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/manifest"
 	"github.com/sallyport-mcp/sallyport/rules"
@@ -31,21 +27,25 @@ func all(pass *rules.Pass) []compared {
 			m   *manifest.Manifest
 			err error
 		}
-		seen := map[*analyzers.Manifest]read{}
+		seen := map[*analyzers.Source]read{}
 		var out []compared
 		for _, s := range pass.Catalog.Servers {
 			found := pass.Catalog.ManifestOf(s)
 			if found == nil {
 				continue
 			}
-			r, ok := seen[found]
+			r, ok := seen[found.Statement]
 			if !ok {
 				r.m, r.err = manifest.ParseSource(found.Statement)
-				seen[found] = r
+				seen[found.Statement] = r
 			}
 			c := compared{server: s, manifest: found, fault: r.err}
-			if r.err == nil {
-				c.changes = drift.Compare(drift.Of(r.m), drift.Now(s, pass.Catalog.Secrets))
+			if r.err == nil && found.Entry == "" { // the rules on the registry say how it differs from what is approved
+				before, now := drift.Of(r.m), drift.Now(s, pass.Catalog.Secrets)
+				if found.Shipped {
+					before.Server, now.Server = manifest.Server{}, manifest.Server{}
+				}
+				c.changes = drift.Compare(before, now)
 			}
 			out = append(out, c)
 		}
@@ -60,14 +60,7 @@ func report(pass *rules.Pass, wanted func(drift.Change) bool) {
 			if !wanted(change) {
 				continue
 			}
-			subject := change.Kind + " " + change.Name.Raw()
-			if change.Kind == "instructions" {
-				subject = change.Kind
-			}
-			if change.Field != "" && change.Field.Raw() != subject {
-				subject += " " + change.Field.Raw()
-			}
-			f := rules.OnServer(c.server, change.Span, subject, "%s: %s (%s).%s %s", named(change), change.Reason, change.Class, values(change), advice(change))
+			f := rules.OnServer(c.server, change.Span, change.Subject(), "%s %s", change.Words(), advice(change))
 			f.Severity = change.Severity
 			if change.Kind == "tool" {
 				f.Tool = change.Name.Raw()
@@ -75,66 +68,6 @@ func report(pass *rules.Pass, wanted func(drift.Change) bool) {
 			pass.Report(f)
 		}
 	}
-}
-
-// named is what has changed, for a message.
-func named(c drift.Change) string {
-	switch {
-	case c.Kind == "instructions":
-		return "the instructions"
-	case c.Kind == "server":
-		return fmt.Sprintf("server %q", c.Name)
-	}
-	return fmt.Sprintf("%s %q", c.Kind, c.Name)
-}
-
-func values(c drift.Change) string {
-	switch {
-	case c.Before != "" && c.After != "":
-		a, b := apart(c.Before.Raw(), c.After.Raw())
-		return fmt.Sprintf(" It was %q and is %q.", a, b)
-	case c.Before != "":
-		return fmt.Sprintf(" It was %q.", short(c.Before.Raw()))
-	case c.After != "":
-		return fmt.Sprintf(" It is %q.", short(c.After.Raw()))
-	}
-	return ""
-}
-
-// enough is how much of a value a message shows, in bytes.
-const enough = 100
-
-func short(s string) analyzers.Untrusted {
-	if len(s) <= enough {
-		return analyzers.Untrusted(s)
-	}
-	end := enough
-	for !utf8.RuneStart(s[end]) {
-		end--
-	}
-	return analyzers.Untrusted(s[:end] + "...")
-}
-
-// apart leaves out what two values begin with, so that what differs is seen.
-func apart(a, b string) (analyzers.Untrusted, analyzers.Untrusted) {
-	if len(a) <= enough && len(b) <= enough {
-		return analyzers.Untrusted(a), analyzers.Untrusted(b)
-	}
-	const before = 20 // bytes of what is the same
-	same := 0
-	for same < len(a) && same < len(b) && a[same] == b[same] {
-		same++
-	}
-	if same -= before; same <= enough/2 {
-		return short(a), short(b)
-	}
-	if space := strings.LastIndexByte(a[:same], ' '); space >= 0 {
-		same = space + 1
-	}
-	for same > 0 && !utf8.RuneStart(a[same]) {
-		same--
-	}
-	return "..." + short(a[same:]), "..." + short(b[same:])
 }
 
 func advice(c drift.Change) string {

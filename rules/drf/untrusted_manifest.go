@@ -24,13 +24,13 @@ var UntrustedManifest = rules.Rule{
 }
 
 func checkUntrustedManifest(pass *rules.Pass) {
-	seen := map[*analyzers.Manifest]bool{}
+	seen := map[*analyzers.Source]bool{}
 	for _, c := range all(pass) {
 		m := c.manifest
-		if seen[m] {
+		if seen[m.Source] {
 			continue
 		}
-		seen[m] = true
+		seen[m.Source] = true
 		f := rules.Finding{Server: c.server.Name.Raw(), Exposure: m.Exposure, Subject: string(m.Status), Span: m.Source.Span(0, 0)}
 		who := fmt.Sprintf("the manifest of server %q", c.server.Name)
 		switch {
@@ -41,7 +41,7 @@ func checkUntrustedManifest(pass *rules.Pass) {
 			f.Message = fmt.Sprintf("%s cannot be believed: %s. Find out who wrote it.", who, analyzers.Untrusted(m.Reason))
 		case m.Status == analyzers.ManifestExpired, m.Status == analyzers.ManifestReplayed:
 			f.Message = fmt.Sprintf("%s no longer holds: %s. Review the server and sign a new one.", who, analyzers.Untrusted(m.Reason))
-		case m.Status == analyzers.ManifestVerified:
+		case m.Status == analyzers.ManifestVerified, m.Entry != "": // the registry has its digest
 			continue
 		case m.Bundle:
 			f.Severity = rules.Info

@@ -48,6 +48,23 @@ func Bind(list []*rules.Rule, r *registry.Registry, who registry.Who, today stri
 	return out
 }
 
+// A Use is one use of a server that a catalog shows, with what a registry says
+// of it.
+type Use struct {
+	Server *analyzers.Server
+	registry.Decision
+}
+
+// Uses is what the rules of this package judge: every use of a server in a
+// client, and every captured surface that has a word to add.
+func Uses(c *analyzers.Catalog, r *registry.Registry, who registry.Who, today string) []Use {
+	var out []Use
+	for _, one := range (&judge{r, who, today}).of(c).list {
+		out = append(out, Use{one.Server, one.Decision})
+	}
+	return out
+}
+
 type judge struct {
 	registry *registry.Registry
 	who      registry.Who

@@ -20,6 +20,7 @@ const (
 	edgeDeclares = "declares"
 	edgeStarts   = "starts"
 	edgeConnects = "connects"
+	edgeUses     = "uses"
 )
 
 // Input is what a scan has found. Findings are settled; a nil Catalog is an
@@ -30,9 +31,10 @@ type Input struct {
 	Catalog  *analyzers.Catalog
 	Findings []rules.Finding
 	Skipped  []Skipped
-	// Unapproved reports whether the registry does not have a server; nil
-	// without a registry.
-	Unapproved func(*analyzers.Server) bool
+	// Standing is what the registry says of a server ("approved", "unapproved",
+	// "denied", "quarantined", "expired", "changed"; "" for nothing, as of a
+	// server's own description); nil without a registry.
+	Standing func(*analyzers.Server) string
 }
 
 // Build makes the report. It depends on nothing but in, and not on the order
@@ -60,6 +62,9 @@ func Build(in Input) *Report {
 	}
 	for _, server := range c.Servers {
 		b.server(&r.Catalog, server, c.ManifestOf(server))
+		if in.Standing != nil {
+			r.Catalog.Servers[len(r.Catalog.Servers)-1].Approval = in.Standing(server)
+		}
 	}
 	for _, d := range c.Documents {
 		b.document(&r.Catalog, d)
@@ -77,7 +82,12 @@ func Build(in Input) *Report {
 	for _, g := range c.Gaps {
 		r.Gaps = append(r.Gaps, Gap{g.Path, g.Kind, g.Reason, g.Blocking})
 	}
-	r.inventory = b.inventory(in)
+	r.Inventory = inventoryOf(in, c)
+	for _, g := range r.Inventory {
+		for _, user := range slices.Concat(g.Clients, g.Repositories) {
+			r.Catalog.Edges = append(r.Catalog.Edges, Edge{user, g.Identity, edgeUses})
+		}
+	}
 	b.report(r)
 	r.sort()
 	r.fill()
@@ -323,6 +333,7 @@ func (r *Report) sort() {
 	sortUnique(&r.SkippedRules, func(a, b Skipped) int {
 		return cmp.Or(cmp.Compare(a.RuleID, b.RuleID), cmp.Compare(a.Reason, b.Reason))
 	})
+	slices.SortStableFunc(r.Inventory, compareGroups)
 	slices.SortStableFunc(c.Clients, func(a, b Client) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Exposure, b.Exposure), cmp.Compare(a.Scope, b.Scope))
 	})

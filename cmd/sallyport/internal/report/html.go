@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"strings"
 
 	"github.com/sallyport-mcp/sallyport/rules"
 )
@@ -47,8 +48,10 @@ type (
 		Targets    []htmlTarget
 		Seen       string
 		Counts     []htmlCount
+		Shadows    []htmlShadow
 		Files      []*htmlFile
 		Suppressed []htmlSuppressed
+		Registry   bool // one was asked about the servers
 		Servers    []htmlServer
 		Gaps       []htmlGap
 		Skipped    []Skipped
@@ -78,10 +81,11 @@ type (
 	htmlRelated    struct{ Place, Message string }
 	htmlSuppressed struct{ Level, RuleID, Place, Kind, Reason string }
 	htmlServer     struct {
-		Name, Transport, Starts, Pin, Exposure, Place string
-		Tools                                         int
+		Name, Transport, Starts, Pin, Exposure, Approval, Place string
+		Tools                                                   int
 	}
-	htmlGap struct {
+	htmlShadow struct{ Approval, Identity, Names, Users string }
+	htmlGap    struct {
 		Path, Kind, Reason string
 		Blocking           bool
 	}
@@ -115,13 +119,18 @@ func htmlReport(r *Report) *htmlView {
 				htmlPlace(r, f.Path, f.StartLine, f.StartColumn), printable(f.Suppressed.Kind), printable(f.Suppressed.Reason)})
 		}
 	}
-	for i := range r.Catalog.Servers {
-		s := &r.Catalog.Servers[i]
-		server := htmlServer{printable(s.Name), printable(s.Transport), printable(starts(s)), printable(pins(s)), printable(s.Exposure), "", len(s.Surface.Tools)}
+	for _, g := range shadows(r) {
+		v.Shadows = append(v.Shadows, htmlShadow{printable(g.Approval), printable(g.Identity), printable(strings.Join(g.Names, ", ")), printable(g.users())})
+	}
+	servers := unapprovedFirst(r.Catalog.Servers)
+	for i := range servers {
+		s := &servers[i]
+		server := htmlServer{printable(s.Name), printable(s.Transport), printable(starts(s)), printable(pins(s)), printable(s.Exposure), printable(s.Approval), "", len(s.Surface.Tools)}
 		if len(s.Spans) > 0 {
 			server.Place = htmlPlace(r, s.Spans[0].Path, s.Spans[0].StartLine, 0)
 		}
 		v.Servers = append(v.Servers, server)
+		v.Registry = v.Registry || s.Approval != ""
 	}
 	for _, g := range blockingFirst(r.Gaps) {
 		v.Gaps = append(v.Gaps, htmlGap{htmlPlace(r, g.Path, 0, 0), printable(g.Kind), printable(g.Reason), g.Blocking})

@@ -15,10 +15,12 @@ import (
 // its own mark in bytes, so that the page stays below that whatever the target
 // says and no part can push out the next.
 const (
+	shadowsEnd  = 10_000
 	findingsEnd = 40_000
 	gapsEnd     = 50_000
 	serversEnd  = 60_000
 
+	maxShadowRows  = 20
 	maxFindingRows = 50
 	maxGapRows     = 20
 	maxServerRows  = 30
@@ -33,6 +35,7 @@ func writeMarkdown(w io.Writer, r *Report, _ Options) error {
 	out := new(bytes.Buffer)
 	fmt.Fprintf(out, "## Sallyport\n\n**%s**\n", verdict(r, findings))
 	severityTable(out, findings)
+	shadowTable(out, r)
 	findingTable(out, r, findings)
 	gapTable(out, r)
 	serverTable(out, r.Catalog.Servers)
@@ -76,6 +79,21 @@ func severityTable(out *bytes.Buffer, findings []Finding) {
 	fmt.Fprint(out, "|\n")
 }
 
+// shadowTable is what runs without anybody's approval, and who uses it.
+func shadowTable(out *bytes.Buffer, r *Report) {
+	list := shadows(r)
+	var rows [][]string
+	for _, g := range list[:min(len(list), maxShadowRows)] {
+		rows = append(rows, []string{
+			cellText(g.Approval, maxCell),
+			cellCode(g.Identity, 2*maxCell),
+			cellCode(strings.Join(g.Names, ", "), maxCell),
+			cellText(g.users(), maxMessage),
+		})
+	}
+	table(out, "Servers that nobody approved", []string{"Registry", "Server", "Declared as", "Used by"}, rows, len(list), shadowsEnd)
+}
+
 func findingTable(out *bytes.Buffer, r *Report, findings []Finding) {
 	rows := make([][]string, 0, len(findings))
 	for _, f := range findings[:min(len(findings), maxFindingRows)] {
@@ -90,7 +108,11 @@ func findingTable(out *bytes.Buffer, r *Report, findings []Finding) {
 			cellText(f.Message, maxMessage),
 		})
 	}
-	table(out, "", []string{"Severity", "Rule", "Place", "What and how to fix it"}, rows, len(findings), findingsEnd)
+	title := ""
+	if len(shadows(r)) > 0 {
+		title = "Findings"
+	}
+	table(out, title, []string{"Severity", "Rule", "Place", "What and how to fix it"}, rows, len(findings), findingsEnd)
 }
 
 func gapTable(out *bytes.Buffer, r *Report) {
@@ -113,6 +135,7 @@ func gapTable(out *bytes.Buffer, r *Report) {
 
 func serverTable(out *bytes.Buffer, servers []Server) {
 	var rows [][]string
+	servers = unapprovedFirst(servers)
 	for i := range servers[:min(len(servers), maxServerRows)] {
 		s := &servers[i]
 		rows = append(rows, []string{
@@ -124,6 +147,14 @@ func serverTable(out *bytes.Buffer, servers []Server) {
 		})
 	}
 	table(out, "Servers", []string{"Server", "Transport", "What it starts", "Pin", "Exposure"}, rows, len(servers), serversEnd)
+}
+
+// unapprovedFirst is the servers in the order of what a registry says of them;
+// without one it is their own.
+func unapprovedFirst(servers []Server) []Server {
+	servers = slices.Clone(servers)
+	slices.SortStableFunc(servers, func(a, b Server) int { return cmp.Compare(rankOf(a.Approval), rankOf(b.Approval)) })
+	return servers
 }
 
 // starts names what a server brings in: its packages, else its address, else

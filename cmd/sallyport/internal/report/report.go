@@ -46,12 +46,11 @@ type Report struct {
 	Tool          Tool      `json:"tool"`
 	Targets       []Target  `json:"targets"`
 	Catalog       Catalog   `json:"catalog"`
+	Inventory     []Group   `json:"inventory"` // of an organisation, or of what was held against a registry; else empty
 	Findings      []Finding `json:"findings"`
 	Gaps          []Gap     `json:"gaps"`
 	SkippedRules  []Skipped `json:"skippedRules"`
 	Stats         Stats     `json:"stats"`
-
-	inventory *inventory // for text; lost when a report is saved
 }
 
 // Tool names the program that wrote the report.
@@ -104,9 +103,10 @@ type Package struct {
 	Pin  string `json:"pin"`
 }
 
-// Edge joins a client's file to a server ("declares") and a server to what it
-// starts ("starts") or talks to ("connects"). From and To are a path, a
-// server's id, a purl or a URL.
+// Edge joins a client's file to a server ("declares"), a server to what it
+// starts ("starts") or talks to ("connects"), and a client or a repository to
+// what it uses ("uses"). From and To are a path, a server's id, a purl or a URL;
+// for "uses" a client's name or OWNER/REPO, and the identity of a Group.
 type Edge struct {
 	From string `json:"from"`
 	To   string `json:"to"`
@@ -122,6 +122,7 @@ type Server struct {
 	URL        string     `json:"url"`
 	Packages   []Package  `json:"packages"`
 	Exposure   string     `json:"exposure"`
+	Approval   string     `json:"approval"` // what the registry says: see Group; "" without one
 	Language   string     `json:"language"`
 	SDK        string     `json:"sdk"`
 	Spans      []Place    `json:"spans"`

@@ -122,7 +122,7 @@ func (t textWriter) summary(r *Report) {
 		fmt.Fprintln(t)
 	}
 	t.skipped(r.SkippedRules)
-	t.inventory(r.inventory)
+	t.inventory(r)
 }
 
 // skipped names the rules that did not run, once for each reason.
