@@ -188,4 +188,3 @@ func relative(dir, path string) string {
 	}
 	return path
 }
-

@@ -3,6 +3,7 @@ package live
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 
 	"github.com/gowebpki/jcs"
 )
@@ -10,30 +11,44 @@ import (
 // compare notes how a later list differs from the capture's. What appears only
 // later becomes part of the capture, so that it is judged.
 func (c *Capture) compare(later []Definition, when string) {
-	was := map[string]Definition{}
-	for _, d := range c.Definitions {
-		was[d.Kind+"\x00"+d.Name] = d
-	}
-	seen := map[string]bool{}
-	for _, d := range later {
-		key := d.Kind + "\x00" + d.Name
-		before, known := was[key]
-		switch {
-		case seen[key] || d.Name == "":
+	was, keys := byName(c.Definitions), names(c.Definitions)
+	now := byName(later)
+	for _, key := range names(later) {
+		d := now[key]
+		switch before, known := was[key]; {
 		case !known:
 			c.note(Observation{Kind: "appeared", Subject: d.subject(), Detail: "appeared only " + when})
 			c.Definitions = append(c.Definitions, d)
 		case !same(before.Raw, d.Raw):
 			c.note(Observation{Kind: "changed", Subject: d.subject(), Detail: "was another one " + when, Definition: d.Raw})
 		}
-		seen[key] = true
 	}
-	for _, d := range c.Definitions {
-		if key := d.Kind + "\x00" + d.Name; d.Name != "" && !seen[key] {
-			c.note(Observation{Kind: "vanished", Subject: d.subject(), Detail: "was missing " + when})
-			seen[key] = true
+	for _, key := range keys {
+		if _, there := now[key]; !there {
+			c.note(Observation{Kind: "vanished", Subject: was[key].subject(), Detail: "was missing " + when})
 		}
 	}
+}
+
+// names are the definitions' names, each unique: what is listed twice is
+// numbered.
+func names(all []Definition) []string {
+	seen := map[string]int{}
+	out := make([]string, len(all))
+	for i, d := range all {
+		key := d.Kind + "\x00" + d.Name
+		seen[key]++
+		out[i] = fmt.Sprintf("%s\x00%d", key, seen[key])
+	}
+	return out
+}
+
+func byName(all []Definition) map[string]Definition {
+	out := make(map[string]Definition, len(all))
+	for i, key := range names(all) {
+		out[key] = all[i]
+	}
+	return out
 }
 
 // compareText is compare for what a server says of itself in each connection.
@@ -63,7 +78,9 @@ func same(a, b json.RawMessage) bool {
 		return false
 	}
 	// jcs takes objects and lists alone.
-	wrap := func(raw json.RawMessage) ([]byte, error) { return jcs.Transform(append(append([]byte("["), raw...), ']')) }
+	wrap := func(raw json.RawMessage) ([]byte, error) {
+		return jcs.Transform(append(append([]byte("["), raw...), ']'))
+	}
 	x, err := wrap(a)
 	if err != nil {
 		return false

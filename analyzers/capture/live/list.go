@@ -76,6 +76,7 @@ func (s *session) pages(ctx context.Context, wait time.Duration, method, member 
 			return err
 		}
 		if kind := n.Get("resultType").Str(); kind != "" && kind != "complete" {
+			s.keep(json.RawMessage(fmt.Sprintf(`{"jsonrpc":"2.0","id":0,"result":%s}`, n.Span.Raw())))
 			return fmt.Errorf("it wants something before it answers (%s)", kind)
 		}
 		if again := twice(n); again != "" {

@@ -26,11 +26,12 @@ const (
 	maxPages    = 1_000    // of one list
 	maxNoise    = 1_000    // lines that are no messages
 	maxMessages = 100      // requests and notifications that are kept
+	maxKept     = 1 << 20  // bytes of those
 )
 
 // How long is waited. Plan.Timeout bounds a whole connection.
 const (
-	DefaultTimeout = time.Minute
+	DefaultTimeout = 2 * time.Minute
 	probeAfter     = 5 * time.Second // for server/discover, before initialize is tried beside it
 	undeclared     = 5 * time.Second // for a list that the server does not declare
 	grace          = 500 * time.Millisecond

@@ -28,7 +28,7 @@ type process struct {
 
 // capabilities of the supervisor in its own user namespace; the server gets
 // none of them.
-var supervisorCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_SETPCAP, unix.CAP_SYS_RESOURCE, unix.CAP_NET_ADMIN}
+var supervisorCaps = []uintptr{unix.CAP_SYS_ADMIN, unix.CAP_DAC_OVERRIDE, unix.CAP_FOWNER, unix.CAP_SETPCAP, unix.CAP_SYS_RESOURCE, unix.CAP_NET_ADMIN}
 
 func (p *Plan) order() order {
 	o := order{Argv: append([]string{p.Program.Path}, p.Argv[1:]...), Dir: p.Dir, Confined: p.Confinement == "namespaces"}
@@ -41,7 +41,7 @@ func (p *Plan) order() order {
 	if !o.Confined {
 		return withHome(o, p.Getenv("HOME"), "")
 	}
-	if !p.Network { // launchers take what their caches hold, and do not wait for a network
+	if caches[p.Launch.Program] != nil && !p.Network { // launchers take what their caches hold, and do not wait for a network
 		o.Env = append(o.Env, "npm_config_offline=true", "UV_OFFLINE=1", "npm_config_update_notifier=false")
 	}
 	o.Network, o.Home, o.Shown, o.Caches = p.Network, p.home, p.Shown, p.Caches

@@ -116,11 +116,10 @@ func (s *session) asks(ctx context.Context, r *jsonrpc.Request) error {
 			s.order = append(s.order, r.Method)
 		}
 	}
-	if raw, err := jsonrpc.EncodeMessage(r); err == nil && r.Method != "ping" && len(s.messages) < maxMessages && s.size+len(raw) <= 1<<20 {
-		s.messages = append(s.messages, raw)
-		s.size += len(raw)
-	}
 	s.mu.Unlock()
+	if raw, err := jsonrpc.EncodeMessage(r); err == nil && r.Method != "ping" {
+		s.keep(raw)
+	}
 	if !r.IsCall() {
 		return nil
 	}
@@ -135,6 +134,16 @@ func (s *session) asks(ctx context.Context, r *jsonrpc.Request) error {
 	}
 	_ = s.conn.Write(ctx, reply) // reading says what is wrong with the connection
 	return nil
+}
+
+// keep keeps a message of the server, within bounds.
+func (s *session) keep(message json.RawMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.messages) < maxMessages && s.size+len(message) <= maxKept {
+		s.messages = append(s.messages, message)
+		s.size += len(message)
+	}
 }
 
 // begin sends a request. The channel gets one answer, or none before the
