@@ -160,7 +160,7 @@ func (r *reader) object(n *tree.Node, name analyzers.Text, depth int) {
 	name = called(n, name)
 	found := false
 	for _, part := range parts {
-		if list := n.Get(part.key); list.IsArray() && (definitions(list) || len(list.Children) == 0 && n.Get("serverInfo").IsObject()) {
+		if list := n.Get(part.key); list.IsArray() && (definitions(list) || inspected(n) || len(list.Children) == 0 && n.Get("serverInfo").IsObject()) {
 			r.items(r.server(name, n), part.kind, list)
 			found = true
 		}
