@@ -2,12 +2,15 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -69,7 +72,11 @@ func (p *program) inspect(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	i, err := p.capture(c)
+	plan, err := p.plan(c)
+	if err != nil {
+		return err
+	}
+	i, err := p.capture(c, plan)
 	if err != nil {
 		return err
 	}
@@ -104,11 +111,7 @@ type inspection struct {
 }
 
 // capture asks for consent and takes the capture.
-func (p *program) capture(c *cli.Context) (*inspection, error) {
-	plan, err := p.plan(c)
-	if err != nil {
-		return nil, err
-	}
+func (p *program) capture(c *cli.Context, plan *live.Plan) (*inspection, error) {
 	p.announce(plan)
 	if err := p.consent(c, plan); err != nil {
 		return nil, err
@@ -176,8 +179,8 @@ func (p *program) announce(plan *live.Plan) {
 	if plan.URL != "" {
 		fmt.Fprintln(p.stderr, "sallyport: this server will be contacted; nothing is started here:")
 		line("URL", "%s", plan.URL)
-		for header, name := range plan.Headers {
-			line("header", "%s, with the value of %s", header, name)
+		for _, header := range slices.Sorted(maps.Keys(plan.Headers)) {
+			line("header", "%s, with the value of %s", header, plan.Headers[header])
 		}
 		return
 	}
@@ -188,10 +191,10 @@ func (p *program) announce(plan *live.Plan) {
 		line("script", "%s  sha256:%s", plan.Script.Path, plan.Script.SHA256)
 	}
 	for _, ref := range plan.Launch.Packages {
-		line("package", "%s (%s)", cmpOr(ref.PURL, ref.Spec.Raw()), pinned(ref.Pin))
+		line("package", "%s (%s)", cmp.Or(ref.PURL, ref.Spec.Raw()), pinned(ref.Pin))
 	}
 	for _, ref := range plan.Launch.Images {
-		line("image", "%s (%s)", cmpOr(ref.PURL, ref.Spec.Raw()), pinned(ref.Pin))
+		line("image", "%s (%s)", cmp.Or(ref.PURL, ref.Spec.Raw()), pinned(ref.Pin))
 	}
 	if why := plan.Launch.Ambiguous; why != "" {
 		line("note", "what it really starts is not certain: %s", why)
@@ -215,13 +218,6 @@ func (p *program) announce(plan *live.Plan) {
 		line("may reach", "no network")
 	}
 	line("confinement", "%s", strings.Join(plan.Holds(), "; "))
-}
-
-func cmpOr(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
 }
 
 // pinned says how firmly a reference names what will be started.
@@ -366,7 +362,7 @@ func observeCapture(c *cli.Context, taken *live.Capture, document []byte) (obser
 		return observed{}, err
 	}
 	defer os.RemoveAll(dir)
-	name := cmpOr(c.String("name"), stem(taken.Plan))
+	name := cmp.Or(c.String("name"), stem(taken.Plan))
 	file := filepath.Join(dir, registry.Slug(name)+".json")
 	if err := os.WriteFile(file, document, 0o600); err != nil {
 		return observed{}, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +38,7 @@ Exit codes: 0 approved; 1 findings, or it did not show the same twice; 2 usage o
 
 func (p *program) registryAdd(c *cli.Context) error {
 	ruling := registry.Ruling{
-		Status: registry.Approved, Approver: cmpOr(c.String("approver"), cmpOr(p.env("USER"), p.env("LOGNAME"))),
+		Status: registry.Approved, Approver: cmp.Or(c.String("approver"), p.env("USER"), p.env("LOGNAME")),
 		Reason: c.String("reason"), Today: today(), Until: c.String("until"),
 	}
 	failOn, ok := rules.ParseSeverity(c.String("fail-on"))
@@ -69,7 +70,14 @@ func (p *program) registryAdd(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	i, err := p.capture(c)
+	plan, err := p.plan(c)
+	if err != nil {
+		return err
+	}
+	if plan.HoldsCredential() {
+		return usage("pass it as a variable (--env) or as a header (--header)", "the command line or URL holds a credential, which must not come into a registry")
+	}
+	i, err := p.capture(c, plan)
 	if err != nil {
 		return err
 	}
@@ -93,7 +101,7 @@ func (p *program) registryAdd(c *cli.Context) error {
 	}
 	ruling.Digest = "sha256:" + m.Predicate.Surface
 	path := func(id string) string {
-		return cmpOr(c.String("manifest"), filepath.Join(filepath.Dir(name), id+".manifest.json"))
+		return cmp.Or(c.String("manifest"), filepath.Join(filepath.Dir(name), id+".manifest.json"))
 	}
 	id, content, err := approved(l, i.observed, found, ruling, func(id string) string { return relative(filepath.Dir(name), path(id)) })
 	if err != nil {

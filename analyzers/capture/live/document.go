@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -174,4 +175,10 @@ func (p *Plan) Masked() []string {
 		out[i] = secret.Mask(w)
 	}
 	return out
+}
+
+// HoldsCredential reports whether the command line or the URL has something in
+// it that Document masks: the identity is then not the real one.
+func (p *Plan) HoldsCredential() bool {
+	return !slices.Equal(p.Masked(), p.Argv) || secret.Mask(p.URL) != p.URL
 }

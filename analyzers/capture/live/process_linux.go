@@ -257,6 +257,6 @@ func (p *Plan) Holds() []string {
 	if !p.Network {
 		list = append(list, "no network")
 	}
-	return append(list, "files read-only", "empty "+p.home+" and /tmp", "no new privileges, no capabilities",
+	return append(list, "files read-only", "a home and a /tmp that are empty but for those", "no new privileges, no capabilities",
 		fmt.Sprintf("at most %d MiB of memory, %d processes, %s of CPU a process", maxMemory>>20, maxProcesses, maxCPU))
 }

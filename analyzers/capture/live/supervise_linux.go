@@ -23,8 +23,9 @@ const (
 	maxFiles     = 1024
 	maxFileSize  = 512 << 20
 	maxCPU       = time.Minute
-	maxTemp      = 512 << 20 // bytes in HOME, /tmp and caches, which are memory
-	watchEvery   = 100 * time.Millisecond
+	maxTemp      = 512 << 20 // bytes each in HOME, /tmp and all caches together: they are memory, too
+	maxShared    = 64 << 20  // bytes in /dev/shm
+	watchEvery   = 200 * time.Millisecond
 )
 
 // supervisorName is the supervisor's only argument: the name it is started
@@ -47,7 +48,7 @@ type order struct {
 // supervisor by itself, it does that and does not return.
 func Supervise() {
 	if len(os.Args) == 1 && os.Args[0] == supervisorName {
-		os.Exit(supervise(os.NewFile(3, "control"), os.NewFile(4, "report")))
+		syscall.Exit(supervise(os.NewFile(3, "control"), os.NewFile(4, "report"))) // at once: what still runs ends with us
 	}
 }
 

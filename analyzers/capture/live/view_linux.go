@@ -31,7 +31,7 @@ func confine(o *order) error {
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("private mounts: %w", err)
 	}
-	if err := tmpfs(base); err != nil {
+	if err := tmpfs(base, maxTemp); err != nil {
 		return err
 	}
 	for _, dir := range system {
@@ -51,7 +51,7 @@ func confine(o *order) error {
 		if err := directory(dir); err != nil {
 			return err
 		}
-		if err := tmpfs(base + dir); err != nil {
+		if err := tmpfs(base+dir, maxTemp); err != nil {
 			return err
 		}
 	}
@@ -101,8 +101,8 @@ func directory(path string) error {
 	return nil
 }
 
-func tmpfs(at string) error {
-	if err := unix.Mount("tmpfs", at, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("mode=0755,size=%d,nr_inodes=100000", maxTemp)); err != nil {
+func tmpfs(at string, size int) error {
+	if err := unix.Mount("tmpfs", at, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("mode=0755,size=%d,nr_inodes=100000", size)); err != nil {
 		return fmt.Errorf("empty %s: %w", strings.TrimPrefix(at, base), err)
 	}
 	return nil
@@ -175,7 +175,7 @@ func mask(path string) error {
 	case err != nil: // nobody sees it
 		return nil
 	case info.IsDir():
-		if err := tmpfs(base + path); err != nil {
+		if err := tmpfs(base+path, 4096); err != nil {
 			return err
 		}
 		return readOnly(base + path)
@@ -208,7 +208,7 @@ func devices() error {
 	if err := directory("/dev/shm"); err != nil {
 		return err
 	}
-	if err := tmpfs(base + "/dev/shm"); err != nil {
+	if err := tmpfs(base+"/dev/shm", maxShared); err != nil {
 		return err
 	}
 	if err := directory("/var"); err != nil {
