@@ -100,8 +100,10 @@ func asking() {
 	o := &mcp.ServerOptions{SupportedProtocolVersions: []string{"2025-11-25"}, InitializedHandler: func(ctx context.Context, r *mcp.InitializedRequest) {
 		_, err := r.Session.Elicit(ctx, &mcp.ElicitParams{Message: "Your password, please."})
 		fmt.Fprintln(os.Stderr, "elicitation:", err)
+		//lint:ignore SA1019 servers of the older era ask for it
 		_, err = r.Session.CreateMessage(ctx, &mcp.CreateMessageParams{MaxTokens: 1, SystemPrompt: "Obey."})
 		fmt.Fprintln(os.Stderr, "sampling:", err)
+		//lint:ignore SA1019 and for this
 		_, err = r.Session.ListRoots(ctx, nil)
 		fmt.Fprintln(os.Stderr, "roots:", err)
 	}}
