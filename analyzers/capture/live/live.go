@@ -1,5 +1,5 @@
-// Package live asks a running server what it shows. It is the one package of
-// Sallyport that starts a server, and it does so only for a Plan that somebody
+// Package live asks a running server what it shows. It starts a server to look
+// at it, and does so only for a Plan that somebody
 // has seen and agreed to: the process is confined, its whole tree ends with the
 // capture, and everything it says is bounded and kept as it was said.
 //
