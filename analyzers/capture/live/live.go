@@ -1,7 +1,7 @@
 // Package live asks a running server what it shows. It starts a server to look
-// at it, and does so only for a Plan that somebody
-// has seen and agreed to: the process is confined, its whole tree ends with the
-// capture, and everything it says is bounded and kept as it was said.
+// at it, and only for a Plan that somebody has seen and agreed to: the process
+// is confined, its whole tree ends with the capture, and everything it says is
+// bounded and kept as it was said.
 //
 // Definitions are the server's own bytes: they are cut out of its answers and
 // never pass through a Go type.
