@@ -4,7 +4,7 @@ GO ?= go
 FUZZTIME ?= 50000x
 BIN := bin/sallyport
 
-.PHONY: all build demo test test-sigstore test-launchers race lint fuzz bench bench-shim eval train docs check-docs rule clean self-scan
+.PHONY: all build demo test test-sigstore test-launchers test-servers race lint fuzz bench bench-shim eval train docs check-docs rule clean self-scan
 
 all: build test lint ## build, test, lint
 
@@ -32,6 +32,9 @@ test-sigstore: ## sign and verify with cosign against a private Sigstore; builds
 
 test-launchers: ## what runs behind the real npx and uvx; fetches two small servers
 	SALLYPORT_LAUNCHERS=1 $(GO) test -count=1 -run '^TestLaunchers$$' -v ./runtime/identity
+
+test-servers: build ## inspect real servers from npm, confined, with a network and without
+	.ci/inspect-servers.sh
 
 race: ## the same with the race detector
 	$(GO) test -race ./...

@@ -2,7 +2,9 @@
 // siblings, as clients and inspectors save them. The shapes understood are a
 // plain {"tools": [...], "instructions": "", "serverInfo": {}}, a bare list of
 // definitions, JSON-RPC responses, lists of pages, and maps from a server's
-// name to any of these.
+// name to any of these. What sallyport inspect writes is the first of them, and
+// says besides how the server was started or where it was reached: its Format
+// is "inspection", that of all others "capture".
 //
 // It also reads saved traffic: JSON-RPC messages in a list, one a line (JSON
 // Lines, logs of clients), each alone or in an envelope such as {"direction":
@@ -77,6 +79,9 @@ func analyze(file analyzers.File, into *analyzers.Catalog) error {
 		return analyzers.ErrForeign
 	}
 	into.Documents = append(into.Documents, docs...)
+	if inspected(root) && len(r.order) > 0 {
+		into.Secrets = append(into.Secrets, identify(r.named(root, stem), root)...)
+	}
 	for _, s := range r.order {
 		into.Servers = append(into.Servers, s)
 		into.Secrets = append(into.Secrets, Secrets(s)...)
@@ -102,6 +107,9 @@ func analyze(file analyzers.File, into *analyzers.Catalog) error {
 func ownSurface(root *tree.Node) bool {
 	if isMessage(root) {
 		return false
+	}
+	if inspected(root) {
+		return true
 	}
 	for _, key := range surfaces {
 		if list := root.Get(key); list.IsArray() && definitions(list) {
@@ -149,15 +157,10 @@ func (r *reader) object(n *tree.Node, name analyzers.Text, depth int) {
 		return
 	}
 	initialize := n.Get("initialize")
-	for _, info := range []*tree.Node{n.Get("serverInfo"), initialize.Get("serverInfo"), n.Get("_meta", "io.modelcontextprotocol/serverInfo")} {
-		if said := info.Get("name"); said.IsString() {
-			name = said.Text
-			break
-		}
-	}
+	name = called(n, name)
 	found := false
 	for _, part := range parts {
-		if list := n.Get(part.key); list.IsArray() && (definitions(list) || len(list.Children) == 0 && n.Get("serverInfo").IsObject()) {
+		if list := n.Get(part.key); list.IsArray() && (definitions(list) || inspected(n) || len(list.Children) == 0 && n.Get("serverInfo").IsObject()) {
 			r.items(r.server(name, n), part.kind, list)
 			found = true
 		}
@@ -176,6 +179,16 @@ func (r *reader) object(n *tree.Node, name analyzers.Text, depth int) {
 			r.node(child, child.Key, depth+1)
 		}
 	}
+}
+
+// called is what a capture says its server is called, or else name.
+func called(n *tree.Node, name analyzers.Text) analyzers.Text {
+	for _, info := range []*tree.Node{n.Get("serverInfo"), n.Get("initialize", "serverInfo"), n.Get("_meta", "io.modelcontextprotocol/serverInfo")} {
+		if said := info.Get("name"); said.IsString() {
+			return said.Text
+		}
+	}
+	return name
 }
 
 // definitions reports whether a list holds definitions of a surface: objects

@@ -90,6 +90,7 @@ func TestFields(t *testing.T) {
 }
 
 func FuzzCapture(f *testing.F) {
+	f.Add([]byte(`{"serverInfo":{"name":"a"},"launch":{"command":"npx","args":["-y","a@1"]},"inspection":{},"tools":[{"name":"a"}],"messages":[{"server":"a","message":{"jsonrpc":"2.0","id":1,"method":"roots/list"}}]}`))
 	f.Add([]byte(`{"tools":[` + tool + `]}`))
 	f.Add([]byte(`{"a":{"result":{"tools":[{"name":"\u0061\ud83d\ude00","description":"\u200b","inputSchema":{"$ref":"#"}}]}}}`))
 	f.Add([]byte(`[[{"name":"x","description":"y"}],{"resources":[{"uri":""}]}]`))

@@ -26,6 +26,7 @@ const (
 var version = "0.1.0-dev"
 
 func main() {
+	supervise()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Getenv)
 	stop()
@@ -46,6 +47,7 @@ var commands = []func(*program) *cli.Command{
 	rulesCommand,
 	explainCommand,
 	convertCommand,
+	inspectCommand,
 	manifestCommand,
 	registryCommand,
 	runCommand,

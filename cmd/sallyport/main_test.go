@@ -17,7 +17,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sallyport": main, "mcpserver": mcptest.Main})
+	supervise()
+	testscript.Main(m, map[string]func(){"sallyport": main, "mcpserver": mcptest.Main, "orchard-mcp": serveOrchard})
 }
 
 // TestScripts runs the scripts of testdata. They read like the manual: each

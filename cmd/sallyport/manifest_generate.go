@@ -50,12 +50,6 @@ func (p *program) manifestGenerate(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range o.catalog.Secrets {
-		if s.Where == "text" && s.Server == o.server {
-			at := s.Text.Span.Begin()
-			return usage("take it out of the definition, and replace it where it is valid", "%s:%d holds a credential (%s), which a manifest would publish", oneLine(s.Text.Span.Path()), at.Line, s.Kind)
-		}
-	}
 	serial := c.Int64("serial")
 	if previous := c.String("previous"); previous != "" {
 		if c.IsSet("serial") {
@@ -70,36 +64,58 @@ func (p *program) manifestGenerate(c *cli.Context) error {
 		}
 		serial = old.manifest.Predicate.Serial + 1
 	}
-	identity := manifest.ServerOf(o.server, o.catalog.Secrets)
-	switch {
-	case c.String("name") != "":
-		identity.Name = c.String("name")
-	case identity.Name == "": // the capture says none: its file's name
-		identity.Name = o.server.Name.Raw()
-	}
-	m, err := manifest.New(manifest.Options{Server: identity, Surface: &o.server.Surface, Serial: serial, Issued: issued, Expires: expires})
-	if err != nil {
-		return usage("a definition needs one meaning and a name of its own", "%s: %s", oneLine(target), oneLine(err.Error()))
-	}
-	document, err := m.Bytes()
+	m, document, err := describe(target, o, c.String("name"), manifest.Options{Serial: serial, Issued: issued, Expires: expires})
 	if err != nil {
 		return err
 	}
+	return p.writeManifest(c.String("o"), m, document)
+}
+
+// describe makes the manifest of a server and its document. Of options, what
+// the server is and shows is filled in; a name stands for the server's own.
+func describe(target string, o observed, name string, options manifest.Options) (*manifest.Manifest, []byte, error) {
+	for _, s := range o.catalog.Secrets {
+		if s.Where == "text" && s.Server == o.server {
+			at := s.Text.Span.Begin()
+			return nil, nil, usage("take it out of the definition, and replace it where it is valid", "%s:%d holds a credential (%s), which a manifest would publish", oneLine(s.Text.Span.Path()), at.Line, s.Kind)
+		}
+	}
+	options.Server, options.Surface = manifest.ServerOf(o.server, o.catalog.Secrets), &o.server.Surface
+	switch {
+	case name != "":
+		options.Server.Name = name
+	case options.Server.Name == "": // the capture says none: its file's name
+		options.Server.Name = o.server.Name.Raw()
+	}
+	m, err := manifest.New(options)
+	if err != nil {
+		return nil, nil, usage("a definition needs one meaning and a name of its own", "%s: %s", oneLine(target), oneLine(err.Error()))
+	}
+	document, err := m.Bytes()
+	if err != nil {
+		return nil, nil, err
+	}
 	if _, err := manifest.Parse(document); err != nil { // what cannot be read again is not written
-		return usage("split the server, or report this", "%s: the manifest could not be read again: %s", oneLine(target), oneLine(err.Error()))
+		return nil, nil, usage("split the server, or report this", "%s: the manifest could not be read again: %s", oneLine(target), oneLine(err.Error()))
 	}
-	if out := c.String("o"); out != "-" {
-		if err := writeFile(out, func(w io.Writer) error { _, err := w.Write(document); return err }); err != nil {
-			return err
-		}
-		fmt.Fprintf(p.stderr, "sallyport: %s describes server %q, serial %d, until %s; surface sha256:%s\n", oneLine(out), oneLine(identity.Name), serial, expires, m.Predicate.Surface)
-		if base := path.Base(out); !strings.HasSuffix(base, ".manifest.json") {
-			fmt.Fprintln(p.stderr, "sallyport: hint: a scan finds it by itself as NAME.manifest.json beside the configuration")
-		}
-		return nil
+	return m, document, nil
+}
+
+// writeManifest writes a manifest's document to a file, or to stdout for "-".
+func (p *program) writeManifest(out string, m *manifest.Manifest, document []byte) error {
+	if out == "-" {
+		_, err := p.stdout.Write(append(document, '\n'))
+		return err
 	}
-	_, err = p.stdout.Write(append(document, '\n'))
-	return err
+	if err := writeFile(out, func(w io.Writer) error { _, err := w.Write(document); return err }); err != nil {
+		return err
+	}
+	d := &m.Predicate
+	fmt.Fprintf(p.stderr, "sallyport: %s describes server %q, serial %d, until %s; surface sha256:%s\n", oneLine(out), oneLine(d.Server.Name), d.Serial, d.Expires, d.Surface)
+	if base := path.Base(out); !strings.HasSuffix(base, ".manifest.json") {
+		fmt.Fprintln(p.stderr, "sallyport: hint: a scan finds it by itself as NAME.manifest.json beside the configuration")
+	}
+	return nil
 }
 
 // times are issued and expires.

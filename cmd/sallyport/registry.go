@@ -24,11 +24,11 @@ import (
 func registryCommand(p *program) *cli.Command {
 	return &cli.Command{
 		Name:  "registry",
-		Usage: "keep the list of approved servers: propose, approve, deny, check, list, explain, export",
+		Usage: "keep the list of approved servers: propose, add, approve, deny, check, list, explain, export",
 		Description: `The registry is a file that people review like code; docs/registry.md has its form.
 It says which servers may be used, by whom, and what was reviewed. What is not in it is not approved.`,
 		Subcommands: []*cli.Command{
-			registryPropose(p), registryRule(p, registry.Approved), registryRule(p, registry.Denied),
+			registryPropose(p), registryAdd(p), registryRule(p, registry.Approved), registryRule(p, registry.Denied),
 			registryCheck(p), registryList(p), registryExplain(p), registryExport(p),
 			registrySign(p), registryVerify(p), registryPush(p), registryPull(p), registryServe(p), registryPR(p), registryCompile(p),
 		},

@@ -128,6 +128,11 @@ func (l *loaded) save(edit registry.Edit) error {
 	if err != nil {
 		return usage("registry check names what is unusual; nothing was written", "%s: %s", l.Doc.Source.Path, err)
 	}
+	return l.write(content)
+}
+
+// write replaces the file by an edited document, or begins it.
+func (l *loaded) write(content []byte) error {
 	if l.path != "" {
 		return saveRegistry(l, content)
 	}

@@ -87,7 +87,7 @@ func (j *judge) of(c *analyzers.Catalog) *uses {
 	u := &uses{judge: j, byName: map[string][]registry.Identity{}}
 	for _, o := range registry.Observe(c) {
 		s := o.Server
-		if s.Client == nil && s.Format != "capture" {
+		if s.Client == nil && s.Format != "capture" && s.Format != "inspection" {
 			continue // a server's own description of itself is no use of it
 		}
 		var d registry.Decision
