@@ -31,7 +31,7 @@ type Session struct {
 	protocol string // "" before the handshake
 	modern   bool   // 2026-07-28 and later: no handshake, everything in _meta
 	greeted  bool   // initialize was sent
-	offers   map[string]bool
+	offers   offers // of the client, by its last word
 	clientAs string // the name that the client gives itself
 
 	open   map[string]*request // of the client and our own, without an answer, by the key of their id
@@ -42,7 +42,7 @@ type Session struct {
 	calls  []held
 	own    int
 	prefix string
-	meta   []byte // _meta of the client's last request, for our own ones (2026-07-28)
+	meta   []byte // what every request needs in _meta (2026-07-28), as the client last said it
 
 	instructions *string // as the server gave them; nil before the handshake
 	info         json.RawMessage
@@ -67,7 +67,12 @@ type request struct {
 	cursor bool // of a list: not its first page
 	own    bool
 	since  time.Time
+	offers offers // what the client offers to do for it
+	wants  wants  // of subscriptions/listen
 }
+
+// offers are the client's capabilities by name.
+type offers map[string]bool
 
 // held is a call that waits for a verified list.
 type held struct {
@@ -84,7 +89,7 @@ func NewSession(g *Guard, server audit.Server, who audit.Who) *Session {
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
 	s := &Session{
 		ID: hex.EncodeToString(id[:]), server: &server, who: &who, guard: g,
-		offers: map[string]bool{}, open: map[string]*request{}, asked: map[string]string{}, tokens: map[string]bool{},
+		open: map[string]*request{}, asked: map[string]string{}, tokens: map[string]bool{},
 		linked: map[string]bool{}, lists: map[string]*listing{},
 	}
 	s.prefix = "sallyport-" + s.ID + "-"
@@ -257,26 +262,29 @@ func (no *Refusal) answer(id []byte, what string) []byte {
 // stop ends the server: every open request is answered with the reason, and so
 // is all that comes later.
 func (s *Session) stop(no *Refusal, v *Verdict, now time.Time) {
-	r := s.record(audit.Shim, now)
-	if !s.deny(v, r, audit.Stop, no) {
-		return
+	if s.deny(v, s.record(audit.Shim, now), audit.Stop, no) {
+		s.refuseAll(no, v, now)
+		v.Stop = no
 	}
-	s.refuseAll(no, v, now)
-	v.Stop = no
 }
 
 func (s *Session) refuseAll(no *Refusal, v *Verdict, now time.Time) {
 	s.stopped = no
-	var ids [][]byte
-	for k, r := range s.open {
-		if !r.own {
-			ids = append(ids, r.id)
+	var left []*request
+	for k, q := range s.open {
+		if !q.own {
+			left = append(left, q)
 		}
 		delete(s.open, k)
 	}
-	slices.SortFunc(ids, slices.Compare) // the same input gives the same output
-	for _, id := range ids {
-		v.ToClient = append(v.ToClient, no.answer(id, "the server was stopped"))
+	// The same input gives the same output.
+	slices.SortFunc(left, func(a, b *request) int { return slices.Compare(a.id, b.id) })
+	for _, q := range left {
+		r := s.record(audit.Shim, now)
+		r.Method, r.Name, r.RequestID = q.method, q.name, q.id
+		r.Decision, r.Rule, r.Reason, r.Enforced = audit.Deny, no.Rule, no.Reason, true
+		v.Records = append(v.Records, r)
+		v.ToClient = append(v.ToClient, no.answer(q.id, "the server was stopped"))
 	}
 	s.calls = nil
 	clear(s.tokens)
@@ -331,6 +339,12 @@ func (s *Session) Unframed(direction string, err error, v *Verdict, now time.Tim
 		s.finish(key, waiting[0])
 		v.ToClient = append(v.ToClient, no.answer(waiting[0].id, "the answer was withheld"))
 	case len(waiting) > 0:
-		s.stop(no, v, now)
+		// Nobody knows whose answer it was. That breaks the protocol in every
+		// mode: one of them would wait for ever.
+		r := s.record(audit.Shim, now)
+		r.Decision, r.Rule, r.Reason, r.Enforced = audit.Stop, no.Rule, no.Reason, true
+		v.Records = append(v.Records, r)
+		s.refuseAll(no, v, now)
+		v.Stop = no
 	}
 }
