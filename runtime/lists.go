@@ -95,7 +95,7 @@ func (s *Session) use(m *jsonrpc.Message, q *request, k string, r audit.Record, 
 	}
 	no, rule := s.mayUse(l, m, q, now)
 	if no != nil && s.deny(v, r, audit.Deny, no) {
-		v.ToClient = append(v.ToClient, no.answer(q.id, what(q.method, q.name)))
+		v.ToClient = append(v.ToClient, s.answer(no, q))
 		return false
 	}
 	s.begin(k, q)
@@ -137,7 +137,7 @@ func (s *Session) mayUse(l *listing, m *jsonrpc.Message, q *request, now time.Ti
 		if s.guard.pins != nil {
 			if p := s.guard.pins.items[key("tool", q.name)]; p != nil && p.tool != nil {
 				if fault := p.argumentsOf().check(m.Bytes, m.Arguments); fault != "" {
-					return &Refusal{Rule: RuleArguments, Reason: fault, Next: "call the tool as its approved schema says"}, ""
+					return &Refusal{Rule: RuleArguments, Reason: fault, Next: "call the tool as its approved schema says", model: true}, ""
 				}
 			}
 		}
@@ -176,7 +176,7 @@ func (s *Session) mayRead(l *listing, q *request) *Refusal {
 			return nil // nothing is known of what it offers
 		}
 	}
-	return &Refusal{Rule: RuleHidden, Reason: fmt.Sprintf("neither a list, an approved template nor a result of the server has %s", name("the resource", q.name)), Next: "ask for the list of resources again"}
+	return &Refusal{Rule: RuleHidden, Reason: fmt.Sprintf("neither a list, an approved template nor a result of the server has %s", name("the resource", q.name)), Next: "ask for the list of resources again", uri: q.name}
 }
 
 // askList sends a request for a list in the shim's own name.
@@ -250,7 +250,7 @@ func (s *Session) release(v *Verdict, now time.Time, no *Refusal) {
 		}
 		if refusal != nil && s.deny(v, r, audit.Deny, refusal) {
 			s.finish(h.key, q)
-			v.ToClient = append(v.ToClient, refusal.answer(q.id, what(q.method, q.name)))
+			v.ToClient = append(v.ToClient, s.answer(refusal, q))
 			continue
 		}
 		if refusal == nil {

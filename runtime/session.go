@@ -235,13 +235,32 @@ func (s *Session) deny(v *Verdict, r audit.Record, decision string, no *Refusal)
 	return r.Enforced
 }
 
-// answer appends an error response to a request that is not forwarded.
-func (no *Refusal) answer(id []byte, what string) []byte {
+// answer refuses a request about one definition as its kind wants it: what is
+// not there with the protocol's code, wrong arguments as an error of the tool,
+// which a model may read and put right (2025-11-25, server/tools).
+func (s *Session) answer(no *Refusal, q *request) []byte {
+	if !no.model {
+		return no.answer(q.id, what(q.method, q.name))
+	}
+	result := jsonrpc.AppendString([]byte(`{"content":[{"type":"text","text":`), no.message(what(q.method, q.name)))
+	result = append(result, `}],"isError":true`...)
+	if s.protocol == stateless {
+		result = append(result, `,"resultType":"complete"`...)
+	}
+	return jsonrpc.AppendResult(nil, q.id, append(result, '}'))
+}
+
+// message is a refusal in a sentence; what is what did not happen.
+func (no *Refusal) message(what string) string {
 	message := "Sallyport: " + what + ": " + no.Reason + "."
 	if no.Next != "" {
 		message += " " + no.Next + "."
 	}
-	message += " [" + no.Rule + "]"
+	return message + " [" + no.Rule + "]"
+}
+
+// answer is an error response to a request that is not forwarded.
+func (no *Refusal) answer(id []byte, what string) []byte {
 	data := []byte(`{"rule":`)
 	data = jsonrpc.AppendString(data, no.Rule)
 	data = jsonrpc.AppendString(append(data, `,"reason":`...), no.Reason)
@@ -256,7 +275,13 @@ func (no *Refusal) answer(id []byte, what string) []byte {
 		data = jsonrpc.AppendString(append(data, `,"field":`...), analyzers.Untrusted(f.Field).String())
 		data = append(data, '}')
 	}
-	return jsonrpc.AppendError(nil, id, CodeDenied, message, append(data, "]}"...))
+	code := CodeDenied
+	data = append(data, ']')
+	if no.uri != "" { // 2026-07-28, server/resources: "Resource Not Found"
+		code = jsonrpc.CodeInvalidParams
+		data = jsonrpc.AppendString(append(data, `,"uri":`...), no.uri)
+	}
+	return jsonrpc.AppendError(nil, id, code, no.message(what), append(data, '}'))
 }
 
 // stop ends the server: every open request is answered with the reason, and so
