@@ -126,11 +126,16 @@ func (s *Session) Start(now time.Time) (audit.Record, *Refusal) {
 }
 
 // Refuse makes the session answer every request with a refusal: the server has
-// ended, or was not what was approved.
+// ended, or was not what was approved and is to be ended.
 func (s *Session) Refuse(no *Refusal, v *Verdict, now time.Time) {
 	v.reset()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if no.Rule != RuleLost {
+		r := s.record(audit.Shim, now)
+		r.Decision, r.Rule, r.Reason, r.Findings, r.Enforced = audit.Stop, no.Rule, no.Reason, no.Findings, true
+		v.Records = append(v.Records, r)
+	}
 	s.refuseAll(no, v, now)
 }
 
