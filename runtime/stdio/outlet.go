@@ -10,7 +10,7 @@ import (
 
 // outlet writes lines to one side, whole and one after the other. A side that
 // does not read must keep neither the other side nor the end of the session
-// from being noticed: what it does not take within a second waits here.
+// from being noticed: what it does not take within two seconds waits here.
 type outlet struct {
 	w        io.Writer
 	deadline func(time.Time) error // of w; nil where it has none
@@ -19,8 +19,10 @@ type outlet struct {
 	mu      sync.Mutex
 	changed sync.Cond // one of the following
 	backlog [][]byte
-	size    int  // bytes of backlog
-	busy    bool // somebody writes
+	size    int       // bytes of backlog
+	busy    bool      // somebody writes
+	held    int       // how many wait to write
+	until   time.Time // the deadline of w; of who is busy
 	closed  bool
 	buf     []byte // of who writes straight
 
@@ -31,7 +33,7 @@ type outlet struct {
 
 const (
 	maxBacklog = 8 << 20     // bytes that may wait for a side, besides one line
-	prompt     = time.Second // in which a side takes what is written straight
+	prompt     = time.Second // in which a side takes what is written straight, at least
 	parting    = time.Second // in which it takes what waits at the end
 )
 
@@ -73,7 +75,9 @@ func (o *outlet) write(f, frame, line []byte, straight bool) {
 			o.mu.Lock()
 			return
 		}
+		o.held++
 		o.changed.Wait()
+		o.held--
 	}
 	if o.closed {
 		return
@@ -93,11 +97,14 @@ func (o *outlet) put(line []byte, within time.Duration) []byte {
 	o.busy = true
 	o.mu.Unlock()
 	if o.deadline != nil {
-		var end time.Time
-		if within > 0 {
-			end = time.Now().Add(within)
+		switch now := time.Now(); {
+		case within == 0:
+			o.until = time.Time{}
+			_ = o.deadline(o.until) // without one it waits
+		case o.until.Sub(now) < within: // to set one costs as much as to write
+			o.until = now.Add(2 * within)
+			_ = o.deadline(o.until)
 		}
-		_ = o.deadline(end) // without one it waits
 	}
 	n, err := o.w.Write(line)
 	if err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -106,7 +113,9 @@ func (o *outlet) put(line []byte, within time.Duration) []byte {
 	}
 	o.mu.Lock()
 	o.busy = false
-	o.changed.Broadcast()
+	if len(o.backlog) > 0 || o.closed || o.held > 0 {
+		o.changed.Broadcast()
+	}
 	return line[n:]
 }
 
