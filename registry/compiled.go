@@ -94,6 +94,7 @@ type compiledEntry struct {
 	ScriptSHA256 string              `json:"scriptSha256,omitzero"`
 	Integrity    []string            `json:"integrity,omitzero"`
 	Manifest     string              `json:"manifest,omitzero"`
+	ManifestPath string              `json:"manifestPath,omitzero"`
 	Environments []string            `json:"environments,omitzero"`
 	Units        []string            `json:"units,omitzero"`
 	Projects     []string            `json:"projects,omitzero"`
@@ -129,7 +130,7 @@ func (r *Registry) Encode(p Provenance, key ed25519.PrivateKey) ([]byte, error) 
 	}
 	for _, e := range d.Servers {
 		c.Servers = append(c.Servers, compiledEntry{
-			e.ID, e.Status, e.Transport, e.Match.Argv, e.Match.PURL, e.Match.URL, e.Match.Image, e.Match.Env, e.Match.FileSHA256, e.Match.ScriptSHA256, e.Match.Integrity, e.Manifest.Digest,
+			e.ID, e.Status, e.Transport, e.Match.Argv, e.Match.PURL, e.Match.URL, e.Match.Image, e.Match.Env, e.Match.FileSHA256, e.Match.ScriptSHA256, e.Match.Integrity, e.Manifest.Digest, e.Manifest.Path,
 			e.Environments, e.Units, e.Projects, e.Roles, e.Clients, e.Tools.Allow, e.Tools.Deny, compiledLimits(e.Limits), e.Redaction, e.Zone,
 			e.Evidence.Until, e.Evidence.ApprovedBy, e.Evidence.Reason,
 		})
@@ -281,7 +282,7 @@ func (c *compiledDocument) document(src *analyzers.Source) (*Document, error) {
 		e := &Entry{
 			ID: s.ID, Status: s.Status, Transport: s.Transport, Span: at,
 			Match:    Match{s.Argv, s.PURL, s.URL, s.Image, s.Env, s.FileSHA256, s.ScriptSHA256, s.Integrity},
-			Manifest: Manifest{Digest: s.Manifest}, Tools: Tools{s.Allow, s.Deny}, Limits: Limits(s.Limits), Redaction: s.Redaction, Zone: s.Zone,
+			Manifest: Manifest{Digest: s.Manifest, Path: s.ManifestPath}, Tools: Tools{s.Allow, s.Deny}, Limits: Limits(s.Limits), Redaction: s.Redaction, Zone: s.Zone,
 			Environments: s.Environments, Units: s.Units, Projects: s.Projects, Roles: s.Roles, Clients: s.Clients,
 			Evidence: Evidence{Until: s.Until, ApprovedBy: s.ApprovedBy, Reason: s.Reason},
 		}

@@ -150,7 +150,7 @@ func randomIdentity(r *mathrand.Rand) Identity {
 func said(d Decision) Decision {
 	if d.Entry != nil {
 		e := d.Entry
-		d.Entry = &Entry{ID: e.ID, Status: e.Status, Transport: e.Transport, Match: e.Match, Manifest: Manifest{Digest: e.Manifest.Digest}, Tools: e.Tools, Limits: e.Limits, Redaction: e.Redaction, Zone: e.Zone,
+		d.Entry = &Entry{ID: e.ID, Status: e.Status, Transport: e.Transport, Match: e.Match, Manifest: e.Manifest, Tools: e.Tools, Limits: e.Limits, Redaction: e.Redaction, Zone: e.Zone,
 			Evidence: Evidence{Until: e.Evidence.Until, ApprovedBy: e.Evidence.ApprovedBy, Reason: e.Evidence.Reason}}
 	}
 	return d

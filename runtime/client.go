@@ -164,14 +164,14 @@ func (s *Session) clientRequest(m *jsonrpc.Message, v *Verdict, now time.Time) b
 	if len(s.open) >= s.guard.Limits.Open {
 		return s.always(v, r, m, &Refusal{Rule: RuleSequence, Reason: fmt.Sprintf("more than %d requests are open", s.guard.Limits.Open), Next: "wait for answers"})
 	}
-	q := &request{method: m.Method, name: named, id: bytes.Clone(m.ID.In(m.Bytes)), since: now}
+	q := &request{method: m.Method, name: named, id: bytes.Clone(m.ID.In(m.Bytes)), since: now, offers: s.offers}
 	if raw := m.Find(m.Meta, "progressToken").In(m.Bytes); raw != nil {
 		q.token = string(raw)
 	}
-	if !m.ProtocolVersion.IsZero() {
-		s.protocol = string(m.Text(m.ProtocolVersion, nil))
-		s.meta = append(s.meta[:0], m.Meta.In(m.Bytes)...)
-		s.declare(m, m.ClientCapabilities, m.ClientInfo)
+	if string(m.Text(m.ProtocolVersion, nil)) == stateless {
+		s.protocol = stateless
+		s.introduce(m)
+		q.offers = s.offers
 	}
 	if no := s.mayAsk(m, q, now); no != nil {
 		if s.deny(v, r, audit.Deny, no) {
@@ -240,6 +240,9 @@ func (s *Session) mayAsk(m *jsonrpc.Message, q *request, now time.Time) *Refusal
 	if q.action = action; !known || strings.HasPrefix(m.Method, "notifications/") {
 		return &Refusal{Rule: RuleMethod, Reason: "the method is none of MCP's that a client may send"}
 	}
+	if !m.ProtocolVersion.IsZero() && s.protocol == stateless && removed[m.Method] {
+		return &Refusal{Rule: RuleMethod, Reason: "the method is none of " + stateless + "'s"}
+	}
 	switch m.Method {
 	case "initialize":
 		switch {
@@ -252,7 +255,9 @@ func (s *Session) mayAsk(m *jsonrpc.Message, q *request, now time.Time) *Refusal
 		s.declare(m, m.Find(m.Params, "capabilities"), m.Find(m.Params, "clientInfo"))
 	case "ping", "server/discover":
 	default:
-		if s.protocol == "" && !s.greeted {
+		// A version that is not ours to know is the server's to refuse, which
+		// says in its answer which ones it has.
+		if s.protocol == "" && !s.greeted && m.ProtocolVersion.IsZero() {
 			return &Refusal{Rule: RuleSequence, Reason: "it comes before the handshake", Next: "send initialize first"}
 		}
 	}
@@ -262,6 +267,11 @@ func (s *Session) mayAsk(m *jsonrpc.Message, q *request, now time.Time) *Refusal
 	if action != policy.Connect && q.name == "" {
 		if d := s.decide(action, "", nil, now); !d.Allowed {
 			return refused(d, "it is not allowed")
+		}
+	}
+	if m.Method == "subscriptions/listen" {
+		if no := s.mayListen(m, q, now); no != nil {
+			return no
 		}
 	}
 	if q.name != "" && action != policy.CallTool && action != policy.GetPrompt && len(q.name) > 8<<10 {
@@ -275,6 +285,7 @@ func (s *Session) mayAsk(m *jsonrpc.Message, q *request, now time.Time) *Refusal
 
 // declare notes what a client offers and calls itself.
 func (s *Session) declare(m *jsonrpc.Message, capabilities, info jsonrpc.Range) {
+	s.offers = offers{}
 	for k := range jsonrpc.Members(m.Bytes, capabilities) {
 		s.offers[string(m.Text(k, nil))] = true
 	}
@@ -282,6 +293,29 @@ func (s *Session) declare(m *jsonrpc.Message, capabilities, info jsonrpc.Range) 
 		s.clientAs = string(m.Text(called, nil))
 	}
 }
+
+// introduce notes what every request of a stateless client says anew. Most say
+// what the one before said.
+func (s *Session) introduce(m *jsonrpc.Message) {
+	meta := append(s.client.buf[:0], `{"`+prefixed+`protocolVersion":"`+stateless+`"`...)
+	for _, part := range []struct {
+		name string
+		at   jsonrpc.Range
+	}{{"clientInfo", m.ClientInfo}, {"clientCapabilities", m.ClientCapabilities}} {
+		if !part.at.IsZero() {
+			meta = append(append(append(append(meta, `,"`+prefixed...), part.name...), `":`...), part.at.In(m.Bytes)...)
+		}
+	}
+	meta = append(meta, '}')
+	if !bytes.Equal(meta, s.meta) {
+		s.meta = append(s.meta[:0], meta...)
+		s.declare(m, m.ClientCapabilities, m.ClientInfo)
+	}
+	s.client.buf = m.AppendIDKey(meta[:0])
+}
+
+// prefixed is what the names of MCP in _meta begin with (2026-07-28).
+const prefixed = "io.modelcontextprotocol/"
 
 // leaks finds credentials in what goes to the server.
 func (s *Session) leaks(m *jsonrpc.Message, at jsonrpc.Range, path string) *Refusal {
@@ -337,8 +371,9 @@ func (s *Session) clientNotification(m *jsonrpc.Message, v *Verdict, now time.Ti
 		if open == nil || open.own {
 			return !s.deny(v, r, audit.Drop, &Refusal{Rule: RuleSequence, Reason: "it cancels a request that is not open"})
 		}
+		// Who cancels waits no longer, and a server that obeys does not answer.
+		s.finish(k, open)
 		if s.unhold(k) { // the server has not seen the call
-			s.finish(k, open)
 			s.allow(v, r, "")
 			return false
 		}

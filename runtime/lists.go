@@ -49,7 +49,11 @@ type listing struct {
 	cursors  map[string]bool
 	round    map[string]string // digests of the listing under way, to see a name twice
 	asking   bool              // a listing of our own is under way
+	again    int               // listings of our own that a change made worthless
 }
+
+// rounds is how often a list is read anew that changes while it is read.
+const rounds = 3
 
 // shown is one definition as the session judged it.
 type shown struct {
@@ -62,8 +66,9 @@ func newListing(kind string) *listing {
 	return &listing{kind: kind, seen: map[string]*shown{}, cursors: map[string]bool{}, round: map[string]string{}}
 }
 
-// forget makes what was verified count no longer.
-func (l *listing) forget() { l.complete, l.verified = false, time.Time{} }
+// forget makes what was verified count no longer, and what is under way not
+// count when it ends.
+func (l *listing) forget() { l.complete, l.verified, l.pages = false, time.Time{}, 0 }
 
 func (l *listing) fresh(now time.Time, least time.Duration) bool {
 	return l.complete && now.Sub(l.verified) < least
@@ -90,7 +95,7 @@ func (s *Session) use(m *jsonrpc.Message, q *request, k string, r audit.Record, 
 	}
 	no, rule := s.mayUse(l, m, q, now)
 	if no != nil && s.deny(v, r, audit.Deny, no) {
-		v.ToClient = append(v.ToClient, no.answer(q.id, what(q.method, q.name)))
+		v.ToClient = append(v.ToClient, s.answer(no, q))
 		return false
 	}
 	s.begin(k, q)
@@ -132,7 +137,7 @@ func (s *Session) mayUse(l *listing, m *jsonrpc.Message, q *request, now time.Ti
 		if s.guard.pins != nil {
 			if p := s.guard.pins.items[key("tool", q.name)]; p != nil && p.tool != nil {
 				if fault := p.argumentsOf().check(m.Bytes, m.Arguments); fault != "" {
-					return &Refusal{Rule: RuleArguments, Reason: fault, Next: "call the tool as its approved schema says"}, ""
+					return &Refusal{Rule: RuleArguments, Reason: fault, Next: "call the tool as its approved schema says", model: true}, ""
 				}
 			}
 		}
@@ -171,7 +176,7 @@ func (s *Session) mayRead(l *listing, q *request) *Refusal {
 			return nil // nothing is known of what it offers
 		}
 	}
-	return &Refusal{Rule: RuleHidden, Reason: fmt.Sprintf("neither a list, an approved template nor a result of the server has %s", name("resource", q.name)), Next: "ask for the list of resources again"}
+	return &Refusal{Rule: RuleHidden, Reason: fmt.Sprintf("neither a list, an approved template nor a result of the server has %s", name("resource", q.name)), Next: "ask for the list of resources again", uri: q.name}
 }
 
 // askList sends a request for a list in the shim's own name.
@@ -230,18 +235,22 @@ func (s *Session) release(v *Verdict, now time.Time, no *Refusal) {
 		case policy.ReadResource, policy.SubscribeResource:
 			l = s.lists["resource"]
 		}
-		if no == nil && !l.fresh(now, s.guard.Limits.Fresh) && l.asking {
-			s.calls = append(s.calls, h) // it waits for another list
-			continue
+		fault := no
+		if no == nil && !l.fresh(now, s.guard.Limits.Fresh) && s.needsList(l, q) {
+			if l.asking {
+				s.calls = append(s.calls, h) // it waits for another list
+				continue
+			}
+			fault = &Refusal{Rule: RuleListing, Reason: fmt.Sprintf("the server's list of %ss changes while it is read", l.kind), Next: "try again"}
 		}
 		r := s.recordOf(audit.ClientToServer, &m, q.method, q.name, now)
-		refusal, rule := no, ""
+		refusal, rule := fault, ""
 		if refusal == nil {
 			refusal, rule = s.mayUse(l, &m, q, now)
 		}
 		if refusal != nil && s.deny(v, r, audit.Deny, refusal) {
 			s.finish(h.key, q)
-			v.ToClient = append(v.ToClient, refusal.answer(q.id, what(q.method, q.name)))
+			v.ToClient = append(v.ToClient, s.answer(refusal, q))
 			continue
 		}
 		if refusal == nil {
@@ -256,8 +265,9 @@ func (s *Session) release(v *Verdict, now time.Time, no *Refusal) {
 func (s *Session) listed(q *request, m *jsonrpc.Message, v *Verdict, now time.Time) (changed []byte) {
 	l := s.lists[kindOf(q.method)]
 	at := m.Find(m.Result, listOf[l.kind].member)
+	whole := q.cursor && l.pages > 0 // every page of it so far was seen
 	if !q.cursor {
-		l.pages = 0
+		l.pages, whole = 0, true
 		clear(l.cursors)
 		clear(l.round)
 		l.complete = false
@@ -284,7 +294,9 @@ func (s *Session) listed(q *request, m *jsonrpc.Message, v *Verdict, now time.Ti
 	if s.enforcing() && slices.ContainsFunc(page, func(d *shown) bool { return d != nil && d.hidden != nil }) {
 		changed, _ = jsonrpc.Remove(nil, m.Bytes, at, drop)
 	}
-	if cursor == "" || cursor == "null" {
+	if !whole {
+		l.pages = 0
+	} else if cursor == "" || cursor == "null" {
 		l.complete, l.verified = true, now
 		if !q.cursor { // the list in one piece: what is not in it is gone
 			for n := range l.seen {

@@ -54,6 +54,9 @@ type Refusal struct {
 	Reason   string          // one clause without a full stop; text of the target only in escaped form
 	Next     string          // what a person can do
 	Findings []audit.Finding // what the judge found, worst first
+
+	uri   string // of a resource that is not there: the answer is the protocol's own
+	model bool   // arguments that a model can put right: the answer is the tool's own
 }
 
 // Verdict is what becomes of one frame. Its slices are good until the next call

@@ -100,6 +100,9 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 			return
 		}
 	}
+	if q.method == "initialize" {
+		s.greeted = false // the client may try with another version
+	}
 	if q.own {
 		s.listFailed(q, v, &Refusal{Rule: RuleListing, Reason: "the server does not list what it offers", Next: "try again, or look into the server's log"}, now)
 		return
@@ -108,7 +111,11 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 	if !m.Error.IsZero() {
 		body, path, kind = m.Error, "error", "error"
 	}
-	if no := s.judged(kind, q.name, path, m, body); no != nil {
+	no := s.asksFor(m, body, q.offers)
+	if no == nil {
+		no = s.judged(kind, q.name, path, m, body)
+	}
+	if no != nil {
 		if s.deny(v, r, audit.Deny, no) {
 			v.ToClient = append(v.ToClient, no.answer(q.id, "the answer to "+analyzers.Untrusted(q.method).String()+" was withheld"))
 			return
@@ -165,9 +172,6 @@ func (s *Session) judged(kind, called, path string, m *jsonrpc.Message, at jsonr
 	if !all {
 		return &Refusal{Rule: RuleResult, Reason: fmt.Sprintf("it holds more than %d bytes of text, which is more than is judged", s.guard.Limits.Judged), Next: "ask for less at once"}
 	}
-	if no := s.asksFor(m, at); no != nil {
-		return no
-	}
 	found := s.guard.judge.texts(kind, called, texts)
 	if worst(found) < rules.High {
 		return nil
@@ -178,11 +182,11 @@ func (s *Session) judged(kind, called, path string, m *jsonrpc.Message, at jsonr
 
 // asksFor decides on what the result of a stateless server asks of the client
 // (2026-07-28, multi round-trip requests).
-func (s *Session) asksFor(m *jsonrpc.Message, at jsonrpc.Range) *Refusal {
+func (s *Session) asksFor(m *jsonrpc.Message, at jsonrpc.Range, has offers) *Refusal {
 	requests := m.Find(at, "inputRequests")
 	for _, ask := range jsonrpc.Members(m.Bytes, requests) {
 		method := string(m.Text(m.Find(ask, "method"), nil))
-		if no := s.mayAskClient(m, method, m.Find(ask, "params")); no != nil {
+		if no := s.mayAskClient(m, method, m.Find(ask, "params"), has); no != nil {
 			return no
 		}
 	}
@@ -231,13 +235,16 @@ func (s *Session) greeting(q *request, m *jsonrpc.Message, r audit.Record, v *Ve
 			}
 		}
 	}
+	if no := s.introduced(m); no != nil {
+		if s.stop(no, v, now); v.Stop != nil {
+			v.ToClient = append(v.ToClient, no.answer(q.id, "the session did not begin"))
+			return
+		}
+	}
 	at := m.Find(m.Result, "instructions")
 	said := string(m.Text(at, nil))
 	s.instructions, s.info = &said, bytes.Clone(m.Find(m.Result, "serverInfo").In(m.Bytes))
 	no := s.instructed(said)
-	if no == nil {
-		no = s.judged("result", "", "serverInfo", m, m.Find(m.Result, "serverInfo"))
-	}
 	if no != nil && worstOf(no) >= rules.High && s.guard.pins != nil {
 		if s.stop(no, v, now); v.Stop != nil {
 			v.ToClient = append(v.ToClient, no.answer(q.id, "the session did not begin"))
@@ -252,6 +259,21 @@ func (s *Session) greeting(q *request, m *jsonrpc.Message, r audit.Record, v *Ve
 		s.allow(v, r, "")
 	}
 	s.forward(m, v)
+}
+
+// introduced judges what a server says of itself besides its instructions: who
+// it is, what it can do, and what extensions add.
+func (s *Session) introduced(m *jsonrpc.Message) *Refusal {
+	for k, at := range jsonrpc.Members(m.Bytes, m.Result) {
+		member := string(m.Text(k, nil))
+		if member == "instructions" {
+			continue
+		}
+		if no := s.judged("result", "", "result."+member, m, at); no != nil {
+			return no
+		}
+	}
+	return nil
 }
 
 // worstOf is the severity of the gravest finding of a refusal.
@@ -306,11 +328,18 @@ func (s *Session) list(q *request, m *jsonrpc.Message, r audit.Record, v *Verdic
 	}
 	if q.own {
 		l := s.lists[kindOf(q.method)]
-		if next := m.Find(m.Result, "nextCursor"); !l.complete && !next.IsZero() {
-			s.askList(l, string(next.In(m.Bytes)), v, now)
+		next := string(m.Find(m.Result, "nextCursor").In(m.Bytes))
+		switch more := next != "" && next != "null"; {
+		case !l.complete && more && l.pages > 0:
+			s.askList(l, next, v, now)
+			return
+		case !l.complete && l.again < rounds: // it changed while it was read
+			l.again++
+			l.asking = false
+			s.askList(l, "", v, now)
 			return
 		}
-		l.asking = false
+		l.asking, l.again = false, 0
 		s.allow(v, r, "")
 		s.release(v, now, nil)
 		return
@@ -329,7 +358,7 @@ func (s *Session) list(q *request, m *jsonrpc.Message, r audit.Record, v *Verdic
 func (s *Session) serverRequest(m *jsonrpc.Message, v *Verdict, now time.Time) {
 	r := s.recordOf(audit.ServerToClient, m, m.Method, "", now)
 	k := string(m.AppendIDKey(nil))
-	no := s.mayAskClient(m, m.Method, m.Params)
+	no := s.mayAskClient(m, m.Method, m.Params, s.offers)
 	switch _, used := s.asked[k]; {
 	case used:
 		no = &Refusal{Rule: RuleSequence, Reason: "its id belongs to a request that is still open"}
@@ -358,7 +387,7 @@ func (s *Session) serverRequest(m *jsonrpc.Message, v *Verdict, now time.Time) {
 }
 
 // mayAskClient decides on what a server asks of the client.
-func (s *Session) mayAskClient(m *jsonrpc.Message, method string, params jsonrpc.Range) *Refusal {
+func (s *Session) mayAskClient(m *jsonrpc.Message, method string, params jsonrpc.Range, has offers) *Refusal {
 	action, known := policy.ServerAction(method)
 	if !known || strings.HasPrefix(method, "notifications/") {
 		return &Refusal{Rule: RuleMethod, Reason: "the method is none of MCP's that a server may send"}
@@ -377,7 +406,7 @@ func (s *Session) mayAskClient(m *jsonrpc.Message, method string, params jsonrpc
 	case policy.Roots:
 		kind = "roots"
 	}
-	if kind != "" && !s.offers[kind] {
+	if kind != "" && !has[kind] {
 		return &Refusal{Rule: RuleClient, Reason: "the client has not offered " + kind}
 	}
 	if kind == "sampling" || kind == "elicitation" {
@@ -403,14 +432,8 @@ func (s *Session) mayTell(m *jsonrpc.Message) *Refusal {
 	if _, known := policy.ServerAction(m.Method); !known || !strings.HasPrefix(m.Method, "notifications/") {
 		return &Refusal{Rule: RuleMethod, Reason: "the notification is none of MCP's that a server may send"}
 	}
+	s.forget(m.Method)
 	switch m.Method {
-	case "notifications/tools/list_changed":
-		s.lists["tool"].forget()
-	case "notifications/prompts/list_changed":
-		s.lists["prompt"].forget()
-	case "notifications/resources/list_changed":
-		s.lists["resource"].forget()
-		s.lists["template"].forget()
 	case "notifications/progress":
 		if !s.tokens[string(m.Find(m.Params, "progressToken").In(m.Bytes))] {
 			return &Refusal{Rule: RuleSequence, Reason: "its progress token belongs to no open request"}
@@ -420,12 +443,18 @@ func (s *Session) mayTell(m *jsonrpc.Message) *Refusal {
 		return s.judged("log", "", "params.data", m, m.Find(m.Params, "data"))
 	case "notifications/cancelled":
 		k := idKey(m.Find(m.Params, "requestId").In(m.Bytes))
+		if q := s.open[k]; q != nil && q.action == policy.Subscribe { // 2026-07-28: so a stream of notifications ends
+			s.finish(k, q)
+			break
+		}
 		if _, asked := s.asked[k]; !asked {
 			return &Refusal{Rule: RuleSequence, Reason: "it cancels a request that is not open"}
 		}
 		delete(s.asked, k)
 	default:
-		return s.judged("log", "", "params", m, m.Params)
+		if no := s.subscribed(m); no != nil {
+			return no
+		}
 	}
-	return nil
+	return s.judged("log", "", "params", m, m.Params)
 }

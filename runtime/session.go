@@ -31,7 +31,7 @@ type Session struct {
 	protocol string // "" before the handshake
 	modern   bool   // 2026-07-28 and later: no handshake, everything in _meta
 	greeted  bool   // initialize was sent
-	offers   map[string]bool
+	offers   offers // of the client, by its last word
 	clientAs string // the name that the client gives itself
 
 	open   map[string]*request // of the client and our own, without an answer, by the key of their id
@@ -42,7 +42,7 @@ type Session struct {
 	calls  []held
 	own    int
 	prefix string
-	meta   []byte // _meta of the client's last request, for our own ones (2026-07-28)
+	meta   []byte // what every request needs in _meta (2026-07-28), as the client last said it
 
 	instructions *string // as the server gave them; nil before the handshake
 	info         json.RawMessage
@@ -67,7 +67,12 @@ type request struct {
 	cursor bool // of a list: not its first page
 	own    bool
 	since  time.Time
+	offers offers // what the client offers to do for it
+	wants  wants  // of subscriptions/listen
 }
+
+// offers are the client's capabilities by name.
+type offers map[string]bool
 
 // held is a call that waits for a verified list.
 type held struct {
@@ -84,7 +89,7 @@ func NewSession(g *Guard, server audit.Server, who audit.Who) *Session {
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
 	s := &Session{
 		ID: hex.EncodeToString(id[:]), server: &server, who: &who, guard: g,
-		offers: map[string]bool{}, open: map[string]*request{}, asked: map[string]string{}, tokens: map[string]bool{},
+		open: map[string]*request{}, asked: map[string]string{}, tokens: map[string]bool{},
 		linked: map[string]bool{}, lists: map[string]*listing{},
 	}
 	s.prefix = "sallyport-" + s.ID + "-"
@@ -121,11 +126,16 @@ func (s *Session) Start(now time.Time) (audit.Record, *Refusal) {
 }
 
 // Refuse makes the session answer every request with a refusal: the server has
-// ended, or was not what was approved.
+// ended, or was not what was approved and is to be ended.
 func (s *Session) Refuse(no *Refusal, v *Verdict, now time.Time) {
 	v.reset()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if no.Rule != RuleLost {
+		r := s.record(audit.Shim, now)
+		r.Decision, r.Rule, r.Reason, r.Findings, r.Enforced = audit.Stop, no.Rule, no.Reason, no.Findings, true
+		v.Records = append(v.Records, r)
+	}
 	s.refuseAll(no, v, now)
 }
 
@@ -230,13 +240,32 @@ func (s *Session) deny(v *Verdict, r audit.Record, decision string, no *Refusal)
 	return r.Enforced
 }
 
-// answer appends an error response to a request that is not forwarded.
-func (no *Refusal) answer(id []byte, what string) []byte {
+// answer refuses a request about one definition as its kind wants it: what is
+// not there with the protocol's code, wrong arguments as an error of the tool,
+// which a model may read and put right (2025-11-25, server/tools).
+func (s *Session) answer(no *Refusal, q *request) []byte {
+	if !no.model {
+		return no.answer(q.id, what(q.method, q.name))
+	}
+	result := jsonrpc.AppendString([]byte(`{"content":[{"type":"text","text":`), no.message(what(q.method, q.name)))
+	result = append(result, `}],"isError":true`...)
+	if s.protocol == stateless {
+		result = append(result, `,"resultType":"complete"`...)
+	}
+	return jsonrpc.AppendResult(nil, q.id, append(result, '}'))
+}
+
+// message is a refusal in a sentence; what is what did not happen.
+func (no *Refusal) message(what string) string {
 	message := "Sallyport: " + what + ": " + no.Reason + "."
 	if no.Next != "" {
 		message += " " + strings.ToUpper(no.Next[:1]) + no.Next[1:] + "."
 	}
-	message += " [" + no.Rule + "]"
+	return message + " [" + no.Rule + "]"
+}
+
+// answer is an error response to a request that is not forwarded.
+func (no *Refusal) answer(id []byte, what string) []byte {
 	data := []byte(`{"rule":`)
 	data = jsonrpc.AppendString(data, no.Rule)
 	data = jsonrpc.AppendString(append(data, `,"reason":`...), no.Reason)
@@ -255,32 +284,41 @@ func (no *Refusal) answer(id []byte, what string) []byte {
 		data = jsonrpc.AppendString(append(data, `,"field":`...), field)
 		data = append(data, '}')
 	}
-	return jsonrpc.AppendError(nil, id, CodeDenied, message, append(data, "]}"...))
+	code := CodeDenied
+	data = append(data, ']')
+	if no.uri != "" { // 2026-07-28, server/resources: "Resource Not Found"
+		code = jsonrpc.CodeInvalidParams
+		data = jsonrpc.AppendString(append(data, `,"uri":`...), no.uri)
+	}
+	return jsonrpc.AppendError(nil, id, code, no.message(what), append(data, '}'))
 }
 
 // stop ends the server: every open request is answered with the reason, and so
 // is all that comes later.
 func (s *Session) stop(no *Refusal, v *Verdict, now time.Time) {
-	r := s.record(audit.Shim, now)
-	if !s.deny(v, r, audit.Stop, no) {
-		return
+	if s.deny(v, s.record(audit.Shim, now), audit.Stop, no) {
+		s.refuseAll(no, v, now)
+		v.Stop = no
 	}
-	s.refuseAll(no, v, now)
-	v.Stop = no
 }
 
 func (s *Session) refuseAll(no *Refusal, v *Verdict, now time.Time) {
 	s.stopped = no
-	var ids [][]byte
-	for k, r := range s.open {
-		if !r.own {
-			ids = append(ids, r.id)
+	var left []*request
+	for k, q := range s.open {
+		if !q.own {
+			left = append(left, q)
 		}
 		delete(s.open, k)
 	}
-	slices.SortFunc(ids, slices.Compare) // the same input gives the same output
-	for _, id := range ids {
-		v.ToClient = append(v.ToClient, no.answer(id, "the server was stopped"))
+	// The same input gives the same output.
+	slices.SortFunc(left, func(a, b *request) int { return slices.Compare(a.id, b.id) })
+	for _, q := range left {
+		r := s.record(audit.Shim, now)
+		r.Method, r.Name, r.RequestID = q.method, q.name, q.id
+		r.Decision, r.Rule, r.Reason, r.Enforced = audit.Deny, no.Rule, no.Reason, true
+		v.Records = append(v.Records, r)
+		v.ToClient = append(v.ToClient, no.answer(q.id, "the server was stopped"))
 	}
 	s.calls = nil
 	clear(s.tokens)
@@ -335,6 +373,12 @@ func (s *Session) Unframed(direction string, err error, v *Verdict, now time.Tim
 		s.finish(key, waiting[0])
 		v.ToClient = append(v.ToClient, no.answer(waiting[0].id, "the answer was withheld"))
 	case len(waiting) > 0:
-		s.stop(no, v, now)
+		// Nobody knows whose answer it was. That breaks the protocol in every
+		// mode: one of them would wait for ever.
+		r := s.record(audit.Shim, now)
+		r.Decision, r.Rule, r.Reason, r.Enforced = audit.Stop, no.Rule, no.Reason, true
+		v.Records = append(v.Records, r)
+		s.refuseAll(no, v, now)
+		v.Stop = no
 	}
 }

@@ -173,7 +173,7 @@ func TestRenew(t *testing.T) {
 	var v runtime.Verdict
 	s.FromClient([]byte(`{"jsonrpc":"2.0","id":6,"method":"tools/call","params":{"name":"look_up","arguments":{"word":"x"}}}`), &v, noon)
 	s.Renew(runtime.NewGuard(denied), &v, noon)
-	if got := said(&v); got != "stop registry/harbour; < error; STOP registry/harbour" {
+	if got := said(&v); got != "stop registry/harbour; deny registry/harbour; < error; STOP registry/harbour" {
 		t.Error(got)
 	}
 }

@@ -11,6 +11,11 @@ const batching = "2025-03-26"
 // stateless is the first version without a handshake.
 const stateless = "2026-07-28"
 
+// removed are the methods that it has no more.
+var removed = map[string]bool{
+	"initialize": true, "ping": true, "logging/setLevel": true, "resources/subscribe": true, "resources/unsubscribe": true,
+}
+
 // spoken reports whether a version is known and not older than least.
 func spoken(version, least string) bool {
 	return slices.Contains(versions, version) && version >= least

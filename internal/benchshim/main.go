@@ -1,12 +1,17 @@
 // Command benchshim measures what the shim adds to a server over standard input
 // and output, against a raw byte pump, in one run: every check on, an audit log
-// on disk, a manifest, a registry. Rounds of the three ways alternate; figures
+// on disk, a manifest, a compiled and signed registry of 101 servers. Rounds of the three ways alternate; figures
 // are medians.
 package main
 
 import (
 	"bufio"
+	"crypto/ed25519"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +25,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/analyzers/capture"
 	"github.com/sallyport-mcp/sallyport/manifest"
+	"github.com/sallyport-mcp/sallyport/registry"
 )
 
 const (
@@ -68,7 +74,7 @@ func run() error {
 	ways := []*way{
 		{name: "direct", argv: server},
 		{name: "pump", argv: append([]string{at("pump")}, server...)},
-		{name: "shim", argv: append([]string{at("shim"), "run", "--registry", at("registry.yaml"), "--manifest", at("bench.manifest.json"), "--audit", at("audit.jsonl"), "--state", at("state"), "--quiet", "--"}, server...)},
+		{name: "shim", argv: append([]string{at("shim"), "run", "--registry", at("registry.json"), "--key", at("key.pem"), "--audit", at("audit.jsonl"), "--state", at("state"), "--quiet", "--"}, server...)},
 	}
 	for range rounds {
 		for _, w := range ways {
@@ -113,13 +119,37 @@ func prepare(dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, "bench.manifest.json"), b, 0o600); err != nil {
 		return err
 	}
-	registry := "apiVersion: sallyport/v1\nkind: Registry\nname: bench\nservers:\n"
+	document := "apiVersion: sallyport/v1\nkind: Registry\nname: bench\nservers:\n"
 	for i := range 100 { // others, as a real one has
-		registry += fmt.Sprintf("  - id: other-%d\n    status: approved\n    match: {argv: [npx, -y, \"@acme/server-%d@1.2.%d\"]}\n    evidence: {approvedBy: bench, approvedAt: \"2026-01-01\", reason: bench}\n", i, i, i)
+		document += fmt.Sprintf("  - id: other-%d\n    status: approved\n    match: {argv: [npx, -y, \"@acme/server-%d@1.2.%d\"]}\n    evidence: {approvedBy: bench, approvedAt: \"2026-01-01\", reason: bench}\n", i, i, i)
 	}
-	registry += fmt.Sprintf("  - id: bench\n    status: approved\n    match: {argv: [%q, %q]}\n    manifest: {digest: \"sha256:%s\"}\n    evidence: {approvedBy: bench, approvedAt: \"2026-01-01\", reason: bench}\n",
+	document += fmt.Sprintf("  - id: bench\n    status: approved\n    match: {argv: [%q, %q]}\n    manifest: {digest: \"sha256:%s\"}\n    evidence: {approvedBy: bench, approvedAt: \"2026-01-01\", reason: bench}\n",
 		filepath.Join(dir, "server"), filepath.Join(dir, "capture.json"), m.Predicate.Surface)
-	return os.WriteFile(filepath.Join(dir, "registry.yaml"), []byte(registry), 0o600)
+	source := filepath.Join(dir, "registry.yaml")
+	if err := os.WriteFile(source, []byte(document), 0o600); err != nil {
+		return err
+	}
+	r, _, err := registry.Load(&analyzers.Source{Path: source, Bytes: []byte(document)}, time.Now().UTC().Format(time.DateOnly))
+	if err != nil {
+		return err
+	}
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		return err
+	}
+	der, err := x509.MarshalPKIXPublicKey(public)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(dir, "key.pem"), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), 0o600); err != nil {
+		return err
+	}
+	digest := sha256.Sum256([]byte(document))
+	compiled, err := r.Encode(registry.Provenance{Source: "sha256:" + hex.EncodeToString(digest[:]), Serial: 1}, private)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "registry.json"), compiled, 0o600)
 }
 
 // client is a session with a server.

@@ -146,7 +146,7 @@ func (a *approved) load(now time.Time) (*runtime.Guard, error) {
 		}
 	}
 	if entry != nil && (entry.Manifest.Digest != "" || a.manifest != "") {
-		c.Manifest, c.Fault = a.loadManifest(reg, entry)
+		c.Manifest, c.Fault = a.loadManifest(entry)
 	} else if entry != nil && entry.Status == registry.Approved && !a.told {
 		a.say("entry %q has no manifest: what the server shows is judged, and held against nothing", entry.ID)
 	}
@@ -299,37 +299,52 @@ func (a *approved) policySources() ([]*analyzers.Source, error) {
 // loadManifest reads the manifest of an entry. It is content-addressed: the
 // registry, which is signed, names the digest of the surface, so the file needs
 // no signature of its own.
-func (a *approved) loadManifest(reg *registry.Registry, e *registry.Entry) (*manifest.Manifest, *runtime.Refusal) {
-	fault := func(format string, args ...any) (*manifest.Manifest, *runtime.Refusal) {
-		return nil, &runtime.Refusal{Rule: "untrusted-manifest", Reason: fmt.Sprintf(format, args...), Next: "--manifest FILE names the manifest; sallyport manifest generate writes one"}
-	}
-	name := a.manifest
-	if name == "" {
-		if e.Manifest.Path == "" {
-			return fault("entry %q approves the surface %s, and says not where its manifest is", e.ID, e.Manifest.Digest)
+func (a *approved) loadManifest(e *registry.Entry) (*manifest.Manifest, *runtime.Refusal) {
+	names := []string{a.manifest}
+	if folder := filepath.Dir(a.registry); a.manifest == "" && e.Manifest.Path != "" {
+		names = []string{filepath.Join(folder, filepath.FromSlash(path.Clean("/"+e.Manifest.Path)))}
+	} else if a.manifest == "" {
+		names = nil
+		for _, form := range []string{"*.manifest.json", "*.manifest.sigstore.json"} {
+			for _, at := range []string{folder, filepath.Join(folder, "manifests")} {
+				found, _ := filepath.Glob(filepath.Join(at, form)) // the form is right
+				names = append(names, found...)
+			}
 		}
-		name = filepath.Join(filepath.Dir(a.registry), filepath.FromSlash(path.Clean("/"+e.Manifest.Path)))
+		names = names[:min(len(names), mostManifests)]
 	}
+	problem := fmt.Sprintf("entry %q approves the surface %s, and no manifest of it is beside the registry or in manifests", e.ID, e.Manifest.Digest)
+	for _, name := range names {
+		m, err := a.readManifest(name)
+		switch {
+		case err == nil && (e.Manifest.Digest == "" || e.Manifest.Digest == "sha256:"+m.Predicate.Surface):
+			return m, nil
+		case len(names) > 1:
+		case err != nil:
+			problem = fmt.Sprintf("the manifest %s: %s", analyzers.Untrusted(name), err)
+		default:
+			problem = fmt.Sprintf("the manifest %s is of another surface than the entry %q approves", analyzers.Untrusted(name), e.ID)
+		}
+	}
+	return nil, &runtime.Refusal{Rule: "untrusted-manifest", Reason: problem, Next: "--manifest FILE names the manifest; sallyport manifest generate writes one"}
+}
+
+// mostManifests bounds the files that are looked at for one digest.
+const mostManifests = 200
+
+func (a *approved) readManifest(name string) (*manifest.Manifest, error) {
 	content, err := a.read(name)
 	if err != nil {
-		return fault("the manifest %s: %s", analyzers.Untrusted(name), err)
+		return nil, err
 	}
-	src := &analyzers.Source{Path: name, Bytes: content}
-	found, err := statement.Read(src)
-	if err == nil && found == nil {
-		err = errors.New("it is another kind of statement")
-	}
+	found, err := statement.Read(&analyzers.Source{Path: name, Bytes: content})
 	if err != nil {
-		return fault("the manifest %s: %s", analyzers.Untrusted(name), err)
+		return nil, err
 	}
-	m, err := manifest.ParseSource(found.Statement)
-	if err != nil {
-		return fault("the manifest %s: %s", analyzers.Untrusted(name), err)
+	if found == nil {
+		return nil, errors.New("it is another kind of statement")
 	}
-	if want := e.Manifest.Digest; want != "" && want != "sha256:"+m.Predicate.Surface {
-		return fault("the manifest %s is of another surface than the entry %q approves", analyzers.Untrusted(name), e.ID)
-	}
-	return m, nil
+	return manifest.ParseSource(found.Statement)
 }
 
 // watch brings a new guard when a file changes.

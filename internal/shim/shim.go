@@ -10,10 +10,12 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"os/user"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -123,6 +125,12 @@ func (o *options) run(ctx context.Context, w World) int {
 	} else {
 		command.Path = exe.Path
 	}
+	// A client that is gone is an error of the write: the server is still to be
+	// ended and the log to be closed. Caught, not ignored: the server would
+	// inherit that.
+	broken := make(chan os.Signal, 1)
+	signal.Notify(broken, syscall.SIGPIPE)
+	defer signal.Stop(broken)
 	err = stdio.Run(ctx, stdio.Options{
 		Session: session, Command: command, Stdin: w.Stdin, Stdout: w.Stdout, Stderr: w.Stderr,
 		Record: func(r *audit.Record) error {

@@ -70,7 +70,7 @@ type Message struct {
 	// Of params:
 	Name      Range // string; always there for tools/call and prompts/get
 	Arguments Range // object or null
-	URI       Range // string; always there for resources/read, subscribe and unsubscribe
+	URI       Range // string; always there for resources/read, checked for subscribe and unsubscribe
 	Meta      Range // object: _meta of params
 
 	// Of params._meta (2026-07-28), with the prefix io.modelcontextprotocol/:
@@ -168,6 +168,7 @@ type method struct {
 	name      string
 	needsName bool
 	needsURI  bool
+	takesURI  bool // 2026-07-28 has the method no more, whatever its params: the server is to say so
 }
 
 // methods are those of every version from 2024-11-05 to 2026-07-28. They have
@@ -191,7 +192,8 @@ var methods = func() map[string]method {
 		all[name] = method{
 			name:      name,
 			needsName: name == "tools/call" || name == "prompts/get",
-			needsURI:  name == "resources/read" || name == "resources/subscribe" || name == "resources/unsubscribe",
+			needsURI:  name == "resources/read",
+			takesURI:  name == "resources/subscribe" || name == "resources/unsubscribe",
 		}
 	}
 	return all

@@ -266,7 +266,7 @@ func (s *Scanner) finishCall(m *Message) bool {
 	if known.needsName && !s.plain(m.Name) {
 		return s.fail(BadParams, max(m.Name.Start, m.Params.Start))
 	}
-	if known.needsURI && !s.plain(m.URI) {
+	if (known.needsURI || known.takesURI && !m.URI.IsZero()) && !s.plain(m.URI) {
 		return s.fail(BadParams, max(m.URI.Start, m.Params.Start))
 	}
 	if known.needsName {

@@ -1,7 +1,9 @@
 package stdio
 
 import (
+	"fmt"
 	"io"
+	"os"
 	"os/exec"
 	goruntime "runtime"
 	"sync"
@@ -14,8 +16,10 @@ import (
 // process is the server, with all that it starts.
 type process struct {
 	cmd     *exec.Cmd
-	stdin   io.WriteCloser
-	stdout  io.Reader
+	stdin   *os.File
+	stdout  *os.File
+	stderr  *os.File
+	heard   chan struct{} // closed when standard error has ended
 	started chan error
 	exited  chan struct{}
 	err     error
@@ -40,10 +44,54 @@ func (p *process) run() {
 	p.err = err
 }
 
+// start begins the server's process. Its pipes are ours alone: exec would wait
+// for whoever holds the other end, and close what was not read yet.
+func start(c *exec.Cmd, stderr io.Writer) (*process, error) {
+	p := &process{cmd: c, heard: make(chan struct{}), started: make(chan error, 1), exited: make(chan struct{})}
+	var theirs []*os.File
+	for _, end := range []struct {
+		ours  **os.File
+		write bool
+	}{{&p.stdin, true}, {&p.stdout, false}, {&p.stderr, false}} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			p.close()
+			closeAll(theirs)
+			return nil, err
+		}
+		if *end.ours = r; end.write {
+			*end.ours, w = w, r
+		}
+		theirs = append(theirs, w)
+	}
+	c.Stdin, c.Stdout, c.Stderr = theirs[0], theirs[1], theirs[2]
+	go p.run()
+	err := <-p.started
+	closeAll(theirs)
+	if err != nil {
+		p.close()
+		return nil, fmt.Errorf("the server does not start: %w", err)
+	}
+	go func() {
+		defer close(p.heard)
+		_, _ = io.Copy(&plain{w: stderr}, p.stderr) // it ends with the server, or is closed
+	}()
+	return p, nil
+}
+
+func (p *process) close() { closeAll([]*os.File{p.stdin, p.stdout, p.stderr}) }
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close() // nil or closed already
+	}
+}
+
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // end waits for the process to end by itself, and then ends it: its group
-// first asked, then killed. What it started goes with it.
+// first asked, then killed. What it started goes with it. What it has written to
+// its standard error is out, unless somebody else holds that open.
 func (p *process) end(grace time.Duration) error {
 	select {
 	case <-p.exited:
@@ -56,6 +104,11 @@ func (p *process) end(grace time.Duration) error {
 	}
 	p.kill()
 	<-p.exited
+	select {
+	case <-p.heard:
+	case <-time.After(parting):
+	}
+	_ = p.stderr.Close()
 	return p.err
 }
 

@@ -7,7 +7,6 @@ package stdio
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os/exec"
 	"sync"
@@ -52,18 +51,38 @@ func Run(ctx context.Context, o Options) error {
 	if o.Grace <= 0 {
 		o.Grace = 5 * time.Second
 	}
-	p := &pump{Options: o, client: newOutlet(o.Stdout)}
+	p := &pump{Options: o, client: newOutlet(o.Stdout, nil)}
 	defer p.client.close()
 	record, no := o.Session.Start(time.Now())
 	if err := p.note(&record); err != nil {
 		return err
 	}
 	if no != nil {
-		p.fromClient(ctx)
+		p.explain(ctx, p.listen(ctx))
 		p.end("refused: " + no.Rule)
 		return ErrRefused
 	}
 	return p.serve(ctx)
+}
+
+// listen reads the client until its input ends, which closes what it returns.
+func (p *pump) listen(ctx context.Context) <-chan struct{} {
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		p.fromClient(ctx)
+	}()
+	return gone
+}
+
+// explain goes on without a server while the client is there: whatever it asks
+// is answered with the reason, so that the person sees it.
+func (p *pump) explain(ctx context.Context, gone <-chan struct{}) {
+	select {
+	case <-gone:
+	case <-ctx.Done():
+	case <-p.client.broken:
+	}
 }
 
 // pump is one run.
@@ -83,15 +102,14 @@ func (p *pump) serve(ctx context.Context) error {
 		p.end("not started")
 		return err
 	}
-	p.process, p.server = proc, newOutlet(proc.stdin)
+	p.process, p.server = proc, newOutlet(proc.stdin, func() {
+		p.stop(&runtime.Refusal{Rule: runtime.RuleLost, Reason: "the server does not read what it is sent", Next: "look into its log and start it again"})
+	})
+	defer proc.close()
 	defer p.server.close()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	gone := make(chan struct{}) // the client's input has ended
-	go func() {
-		defer close(gone)
-		p.fromClient(ctx)
-	}()
+	gone := p.listen(ctx)
 	answered := make(chan struct{}) // the server's output has ended
 	go func() {
 		defer close(answered)
@@ -101,15 +119,19 @@ func (p *pump) serve(ctx context.Context) error {
 
 	select {
 	case <-answered:
+		p.server.close()
 		if p.refused() != nil {
-			// The person is to see why: whatever is asked is answered so.
-			proc.end(p.Grace)
-			select {
-			case <-gone:
-			case <-ctx.Done():
-			}
+			_ = proc.end(p.Grace) // it was killed
+			p.explain(ctx, gone)
 			p.end("refused: " + p.refused().Rule)
 			return ErrRefused
+		}
+		// Nothing will be answered any more, even if it takes its time to end.
+		select {
+		case <-proc.exited:
+			p.lost("the server has ended (" + ended(proc.err) + ")")
+		case <-time.After(farewell):
+			p.lost("the server has closed its output")
 		}
 	case <-gone:
 		p.drain()
@@ -122,13 +144,26 @@ func (p *pump) serve(ctx context.Context) error {
 	err = proc.end(p.Grace)
 	select {
 	case <-answered:
-	case <-time.After(p.Grace): // somebody else holds the server's output open
+	case <-time.After(min(p.Grace, parting)): // somebody else holds the server's output open
+		_ = proc.stdout.Close()
 	}
-	var v runtime.Verdict
-	p.Session.Refuse(&runtime.Refusal{Rule: runtime.RuleLost, Reason: "the server has ended (" + ended(err) + ")", Next: "look into its log and start it again"}, &v, time.Now())
-	p.send(&v, nil, nil, p.client)
+	p.lost("the server has ended (" + ended(err) + ")")
 	p.end("the server has ended: " + ended(err))
 	return err
+}
+
+// farewell is how long a server may take from closing its output to its end, to
+// have its exit status told.
+const farewell = 300 * time.Millisecond
+
+// lost answers what waits for a server that will not answer.
+func (p *pump) lost(reason string) {
+	if p.Session.Stopped() != nil {
+		return
+	}
+	var v runtime.Verdict
+	p.Session.Refuse(&runtime.Refusal{Rule: runtime.RuleLost, Reason: reason, Next: "look into its log and start it again"}, &v, time.Now())
+	p.send(&v, nil, nil, nil)
 }
 
 // ended is how a process ended, in words.
@@ -205,9 +240,7 @@ func unframed(err error) bool {
 	return errors.As(err, &bad)
 }
 
-// send writes the records of a verdict and then its frames. What goes the way
-// of the stream is written at once; the other way, by a writer of its own: a
-// side that does not read must not keep this one from being read.
+// send writes the records of a verdict and then its frames.
 func (p *pump) send(v *runtime.Verdict, frame, line []byte, straight *outlet) {
 	for i := range v.Records {
 		r := &v.Records[i]
@@ -231,10 +264,15 @@ func (p *pump) send(v *runtime.Verdict, frame, line []byte, straight *outlet) {
 // unrecorded takes back what cannot be recorded, and refuses all that follows.
 func (p *pump) unrecorded(v *runtime.Verdict, err error) {
 	no := &runtime.Refusal{Rule: "shim/audit", Reason: "the decision cannot be recorded: " + err.Error(), Next: "make room for the audit log"}
-	v.ToServer, v.ToClient = nil, nil
 	var all runtime.Verdict
 	p.Session.Refuse(no, &all, time.Now())
-	v.ToClient, v.Stop = all.ToClient, no
+	for _, f := range v.ToClient {
+		// Somebody waits for this answer, which must not go on.
+		if id, kind := jsonrpc.Salvage(f); kind == jsonrpc.Response {
+			all.ToClient = append(all.ToClient, jsonrpc.AppendError(nil, id, runtime.CodeDenied, "Sallyport: the answer was withheld: "+no.Reason+" ["+no.Rule+"]", nil))
+		}
+	}
+	v.ToServer, v.ToClient, v.Stop = nil, all.ToClient, no
 }
 
 func (p *pump) note(r *audit.Record) error {
@@ -260,9 +298,7 @@ func (p *pump) stop(no *runtime.Refusal) {
 	if p.Session.Stopped() == nil {
 		var v runtime.Verdict
 		p.Session.Refuse(no, &v, time.Now())
-		for _, f := range v.ToClient {
-			p.client.write(f, nil, nil, false)
-		}
+		p.send(&v, nil, nil, nil)
 	}
 	if p.process != nil {
 		p.process.kill()
@@ -290,97 +326,4 @@ func (p *pump) renew(ctx context.Context) {
 			p.send(&v, nil, nil, nil)
 		}
 	}
-}
-
-// outlet writes lines to one side, whole and one after the other.
-type outlet struct {
-	mu     sync.Mutex
-	w      io.Writer
-	buf    []byte
-	queue  chan []byte
-	done   chan struct{}
-	once   sync.Once
-	broken chan struct{} // closed when nobody reads any more
-	snap   sync.Once
-}
-
-// queued is how many lines may wait for a side that does not read.
-const queued = 4096
-
-func newOutlet(w io.Writer) *outlet {
-	o := &outlet{w: w, queue: make(chan []byte, queued), done: make(chan struct{}), broken: make(chan struct{})}
-	go func() {
-		defer close(o.done)
-		for line := range o.queue {
-			o.put(line)
-		}
-	}()
-	return o
-}
-
-// write sends a frame; line is its frame's own line where it is forwarded as
-// it came.
-func (o *outlet) write(f, frame, line []byte, straight bool) {
-	if o == nil {
-		return
-	}
-	if len(f) > 0 && len(f) == len(frame) && &f[0] == &frame[0] && straight {
-		o.put(line)
-		return
-	}
-	if straight {
-		o.mu.Lock()
-		o.buf = append(append(o.buf[:0], f...), '\n')
-		o.raw(o.buf)
-		o.mu.Unlock()
-		return
-	}
-	defer func() { _ = recover() }() // closed meanwhile: the side is gone
-	o.queue <- append(append(make([]byte, 0, len(f)+1), f...), '\n')
-}
-
-func (o *outlet) put(line []byte) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.raw(line)
-}
-
-func (o *outlet) raw(line []byte) {
-	if _, err := o.w.Write(line); err != nil {
-		o.snap.Do(func() { close(o.broken) })
-	}
-}
-
-// close writes what waits and closes the side, if it can be closed.
-func (o *outlet) close() {
-	o.once.Do(func() {
-		close(o.queue)
-		select {
-		case <-o.done:
-		case <-time.After(time.Second):
-		}
-		if c, ok := o.w.(io.Closer); ok {
-			_ = c.Close()
-		}
-	})
-}
-
-// start begins the server's process.
-func start(c *exec.Cmd, stderr io.Writer) (*process, error) {
-	stdin, err := c.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	stdout, err := c.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	c.Stderr = &plain{w: stderr}
-	c.WaitDelay = time.Second
-	p := &process{cmd: c, stdin: stdin, stdout: stdout, started: make(chan error, 1), exited: make(chan struct{})}
-	go p.run()
-	if err := <-p.started; err != nil {
-		return nil, fmt.Errorf("the server does not start: %w", err)
-	}
-	return p, nil
 }
