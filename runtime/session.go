@@ -314,14 +314,19 @@ func (s *Session) refuseAll(no *Refusal, v *Verdict, now time.Time) {
 	// The same input gives the same output.
 	slices.SortFunc(left, func(a, b *request) int { return slices.Compare(a.id, b.id) })
 	for _, q := range left {
-		r := s.record(audit.Shim, now)
-		r.Method, r.Name, r.RequestID = q.method, q.name, q.id
-		r.Decision, r.Rule, r.Reason, r.Enforced = audit.Deny, no.Rule, no.Reason, true
-		v.Records = append(v.Records, r)
+		s.withhold(q, no, v, now)
 		v.ToClient = append(v.ToClient, no.answer(q.id, "the server was stopped"))
 	}
 	s.calls = nil
 	clear(s.tokens)
+}
+
+// withhold records that a request gets the shim's answer and none of the server.
+func (s *Session) withhold(q *request, no *Refusal, v *Verdict, now time.Time) {
+	r := s.record(audit.Shim, now)
+	r.Method, r.Name, r.RequestID = q.method, q.name, q.id
+	r.Decision, r.Rule, r.Reason, r.Findings, r.Enforced = audit.Deny, no.Rule, no.Reason, no.Findings, true
+	v.Records = append(v.Records, r)
 }
 
 // begin notes a request that goes to the server.
@@ -371,6 +376,7 @@ func (s *Session) Unframed(direction string, err error, v *Verdict, now time.Tim
 	switch {
 	case len(waiting) == 1 && !waiting[0].own:
 		s.finish(key, waiting[0])
+		s.withhold(waiting[0], no, v, now)
 		v.ToClient = append(v.ToClient, no.answer(waiting[0].id, "the answer was withheld"))
 	case len(waiting) > 0:
 		// Nobody knows whose answer it was. That breaks the protocol in every

@@ -120,19 +120,13 @@ func (p *pump) serve(ctx context.Context) error {
 	select {
 	case <-answered:
 		p.server.close()
-		if p.refused() != nil {
-			_ = proc.end(p.Grace) // it was killed
-			p.explain(ctx, gone)
-			p.end("refused: " + p.refused().Rule)
-			return ErrRefused
-		}
 		// Nothing will be answered any more, even if it takes its time to end.
 		select {
 		case <-proc.exited:
-			p.lost("the server has ended (" + ended(proc.err) + ")")
 		case <-time.After(farewell):
 			p.lost("the server has closed its output")
 		}
+	case <-proc.exited: // what it has started and what holds its output open goes with it
 	case <-gone:
 		p.drain()
 		p.server.close() // the server is to end by itself, and may still answer
@@ -146,6 +140,12 @@ func (p *pump) serve(ctx context.Context) error {
 	case <-answered:
 	case <-time.After(min(p.Grace, parting)): // somebody else holds the server's output open
 		_ = proc.stdout.Close()
+	}
+	if no := p.refused(); no != nil {
+		// The person is to see why: whatever is asked is answered so.
+		p.explain(ctx, gone)
+		p.end("refused: " + no.Rule)
+		return ErrRefused
 	}
 	p.lost("the server has ended (" + ended(err) + ")")
 	p.end("the server has ended: " + ended(err))
