@@ -47,6 +47,7 @@ type Session struct {
 	instructions *string // as the server gave them; nil before the handshake
 	info         json.RawMessage
 	stopped      *Refusal
+	noted        []audit.Finding // of the message at hand: what was found and does not hold it back
 }
 
 // side is what one direction needs to read frames.
@@ -228,13 +229,15 @@ func (s *Session) recordOf(direction string, m *jsonrpc.Message, method, name st
 
 // allow records that a message goes on.
 func (s *Session) allow(v *Verdict, r audit.Record, rule string) {
-	r.Decision, r.Rule, r.Enforced = audit.Allow, rule, true
+	r.Decision, r.Rule, r.Enforced, r.Findings = audit.Allow, rule, true, s.noted
+	s.noted = nil
 	v.Records = append(v.Records, r)
 }
 
 // deny records a denial and reports whether it is enforced.
 func (s *Session) deny(v *Verdict, r audit.Record, decision string, no *Refusal) bool {
 	r.Decision, r.Rule, r.Reason, r.Findings = decision, no.Rule, no.Reason, no.Findings
+	s.noted = nil
 	r.Enforced = s.enforcing()
 	v.Records = append(v.Records, r)
 	return r.Enforced
