@@ -211,7 +211,9 @@ func start(t testing.TB, o stdio.Options) *client {
 		o.Session = session(t, runtime.Enforce)
 	}
 	o.Stdin, o.Stdout, o.Stderr = theirs, ours, c.stderr
-	o.Grace = 300 * time.Millisecond
+	if o.Grace == 0 {
+		o.Grace = 300 * time.Millisecond
+	}
 	if o.Record == nil {
 		o.Record = func(r *audit.Record) error {
 			c.mu.Lock()
@@ -514,7 +516,7 @@ func TestClients(t *testing.T) {
 		}
 	})
 	t.Run("with a line too long", func(t *testing.T) {
-		c := start(t, stdio.Options{Command: server("well"), MaxLine: 1 << 16})
+		c := start(t, stdio.Options{Command: server("well"), MaxLine: 1 << 16, Grace: time.Minute})
 		c.begin()
 		c.send(`{"jsonrpc":"2.0","id":5,"method":"tools/call","params":{"name":"` + strings.Repeat("a", 1<<20) + `"}}`)
 		if got := c.answer("null"); !strings.Contains(got, `"error"`) {

@@ -39,7 +39,10 @@ var servers = map[string]func(){
 		sdk(&mcp.ServerOptions{SupportedProtocolVersions: []string{"2025-06-18"}, Instructions: "Ask once.", PageSize: 2})
 	},
 	"asking":  asking,
-	"garbage": func() { fmt.Print(strings.Repeat("Listening on nothing\n{]\n", 2000)) },
+	"garbage": func() {
+		fmt.Print(strings.Repeat("Listening on nothing\n{]\n", 2000))
+		time.Sleep(time.Hour) // its end would be another verdict
+	},
 	"banner":  func() { fmt.Println("Server starting ..."); fmt.Println("{ready}"); sdk(nil) },
 	"long":    long,
 	"silent":  func() { time.Sleep(time.Hour) },
