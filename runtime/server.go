@@ -100,8 +100,13 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 			return
 		}
 	}
-	if q.method == "initialize" {
-		s.greeted = false // the client may try with another version
+	switch q.method { // it has failed: the client may try with another version, or era
+	case "initialize":
+		s.greeted = false
+	case "server/discover":
+		if !s.modern {
+			s.protocol = ""
+		}
 	}
 	if q.own {
 		s.listFailed(q, v, &Refusal{Rule: RuleListing, Reason: "the server does not list what it offers", Next: "try again, or look into the server's log"}, now)
