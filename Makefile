@@ -61,6 +61,15 @@ bench: ## CPU and memory of a scan against reading the same tree; all rules on o
 bench-shim: ## what the shim adds to a server, against a raw byte pump in the same run
 	$(GO) run ./internal/benchshim
 
+soak: ## 100,000 calls through the shim while the server is killed, against the audit log; Linux
+	$(GO) run ./internal/soak
+
+conformance: ## the MCP conformance suite through the shim, against the same without it
+	.ci/conformance.sh
+
+clients: ## real MCP clients through the shim; installs them first
+	.ci/clients-shim.sh
+
 eval: ## judge our own corpus; the floors are where the judge stands, raise them with it
 	$(GO) run ./internal/train -check
 	$(GO) run ./internal/eval -recall 66 -alarms 4.5 -harmless 0.2 -pages 0

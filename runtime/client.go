@@ -248,7 +248,7 @@ func (s *Session) mayAsk(m *jsonrpc.Message, q *request, now time.Time) *Refusal
 		switch {
 		case s.modern:
 			return &Refusal{Rule: RuleDowngrade, Reason: "the server speaks " + stateless + ", which has no handshake", Next: "go on without initialize"}
-		case s.greeted, s.protocol != "" && m.ProtocolVersion.IsZero():
+		case s.greeted:
 			return &Refusal{Rule: RuleSequence, Reason: "the session is initialized already", Next: "begin a new session"}
 		}
 		s.greeted = true

@@ -75,13 +75,16 @@ func (g *Guard) Pinned() bool { return g.pins != nil }
 // Connect decides whether the server may be started or reached at all.
 func (g *Guard) Connect(now time.Time) (policy.Decision, *Refusal) {
 	d := g.decide(policy.Request{Action: policy.Connect}, now)
+	if g.Fault != nil {
+		return d, g.Fault
+	}
 	if !d.Allowed {
 		return d, refused(d, "the server is not used")
 	}
 	if g.Manifest != nil && g.Manifest.Expired(now.UTC().Format(time.RFC3339)) {
 		return d, &Refusal{Rule: "untrusted-manifest", Reason: "the manifest of the server has expired", Next: "review the server and sign a new manifest: sallyport manifest sign"}
 	}
-	return d, g.Fault
+	return d, nil
 }
 
 // decide asks the policies; r says what is done, and the guard by whom.

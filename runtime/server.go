@@ -100,8 +100,13 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 			return
 		}
 	}
-	if q.method == "initialize" {
-		s.greeted = false // the client may try with another version
+	switch q.method { // it has failed: the client may try with another version, or era
+	case "initialize":
+		s.greeted = false
+	case "server/discover":
+		if !s.modern {
+			s.protocol = ""
+		}
 	}
 	if q.own {
 		s.listFailed(q, v, &Refusal{Rule: RuleListing, Reason: "the server does not list what it offers", Next: "try again, or look into the server's log"}, now)
@@ -173,7 +178,10 @@ func (s *Session) judged(kind, called, path string, m *jsonrpc.Message, at jsonr
 		return &Refusal{Rule: RuleResult, Reason: fmt.Sprintf("it holds more than %d bytes of text, which is more than is judged", s.guard.Limits.Judged), Next: "ask for less at once"}
 	}
 	found := s.guard.judge.texts(kind, called, texts)
-	if worst(found) < rules.High {
+	if level := worst(found); level < rules.High {
+		if level == rules.Medium {
+			s.noted = append(s.noted, recorded(found, rules.Medium)...)
+		}
 		return nil
 	}
 	f := found[top(found)]

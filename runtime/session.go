@@ -47,6 +47,7 @@ type Session struct {
 	instructions *string // as the server gave them; nil before the handshake
 	info         json.RawMessage
 	stopped      *Refusal
+	noted        []audit.Finding // of the message at hand: what was found and does not hold it back
 }
 
 // side is what one direction needs to read frames.
@@ -228,13 +229,15 @@ func (s *Session) recordOf(direction string, m *jsonrpc.Message, method, name st
 
 // allow records that a message goes on.
 func (s *Session) allow(v *Verdict, r audit.Record, rule string) {
-	r.Decision, r.Rule, r.Enforced = audit.Allow, rule, true
+	r.Decision, r.Rule, r.Enforced, r.Findings = audit.Allow, rule, true, s.noted
+	s.noted = nil
 	v.Records = append(v.Records, r)
 }
 
 // deny records a denial and reports whether it is enforced.
 func (s *Session) deny(v *Verdict, r audit.Record, decision string, no *Refusal) bool {
 	r.Decision, r.Rule, r.Reason, r.Findings = decision, no.Rule, no.Reason, no.Findings
+	s.noted = nil
 	r.Enforced = s.enforcing()
 	v.Records = append(v.Records, r)
 	return r.Enforced
@@ -314,14 +317,19 @@ func (s *Session) refuseAll(no *Refusal, v *Verdict, now time.Time) {
 	// The same input gives the same output.
 	slices.SortFunc(left, func(a, b *request) int { return slices.Compare(a.id, b.id) })
 	for _, q := range left {
-		r := s.record(audit.Shim, now)
-		r.Method, r.Name, r.RequestID = q.method, q.name, q.id
-		r.Decision, r.Rule, r.Reason, r.Enforced = audit.Deny, no.Rule, no.Reason, true
-		v.Records = append(v.Records, r)
+		s.withhold(q, no, v, now)
 		v.ToClient = append(v.ToClient, no.answer(q.id, "the server was stopped"))
 	}
 	s.calls = nil
 	clear(s.tokens)
+}
+
+// withhold records that a request gets the shim's answer and none of the server.
+func (s *Session) withhold(q *request, no *Refusal, v *Verdict, now time.Time) {
+	r := s.record(audit.Shim, now)
+	r.Method, r.Name, r.RequestID = q.method, q.name, q.id
+	r.Decision, r.Rule, r.Reason, r.Findings, r.Enforced = audit.Deny, no.Rule, no.Reason, no.Findings, true
+	v.Records = append(v.Records, r)
 }
 
 // begin notes a request that goes to the server.
@@ -371,6 +379,7 @@ func (s *Session) Unframed(direction string, err error, v *Verdict, now time.Tim
 	switch {
 	case len(waiting) == 1 && !waiting[0].own:
 		s.finish(key, waiting[0])
+		s.withhold(waiting[0], no, v, now)
 		v.ToClient = append(v.ToClient, no.answer(waiting[0].id, "the answer was withheld"))
 	case len(waiting) > 0:
 		// Nobody knows whose answer it was. That breaks the protocol in every

@@ -91,6 +91,8 @@ type pump struct {
 	client, server *outlet
 	process        *process
 
+	hand   sync.Mutex // held while a frame of the client is judged and sent
+	over   bool       // under hand: none is any more
 	turn   sync.Mutex // held while a frame of the server is judged and sent
 	locked sync.Mutex
 	refuse *runtime.Refusal
@@ -120,19 +122,13 @@ func (p *pump) serve(ctx context.Context) error {
 	select {
 	case <-answered:
 		p.server.close()
-		if p.refused() != nil {
-			_ = proc.end(p.Grace) // it was killed
-			p.explain(ctx, gone)
-			p.end("refused: " + p.refused().Rule)
-			return ErrRefused
-		}
 		// Nothing will be answered any more, even if it takes its time to end.
 		select {
 		case <-proc.exited:
-			p.lost("the server has ended (" + ended(proc.err) + ")")
 		case <-time.After(farewell):
 			p.lost("the server has closed its output")
 		}
+	case <-proc.exited: // what it has started and what holds its output open goes with it
 	case <-gone:
 		p.drain()
 		p.server.close() // the server is to end by itself, and may still answer
@@ -146,6 +142,12 @@ func (p *pump) serve(ctx context.Context) error {
 	case <-answered:
 	case <-time.After(min(p.Grace, parting)): // somebody else holds the server's output open
 		_ = proc.stdout.Close()
+	}
+	if no := p.refused(); no != nil {
+		// The person is to see why: whatever is asked is answered so.
+		p.explain(ctx, gone)
+		p.end("refused: " + no.Rule)
+		return ErrRefused
 	}
 	p.lost("the server has ended (" + ended(err) + ")")
 	p.end("the server has ended: " + ended(err))
@@ -180,17 +182,28 @@ func (p *pump) fromClient(ctx context.Context) {
 	var v runtime.Verdict
 	for ctx.Err() == nil {
 		f, err := frames.Next()
-		now := time.Now()
-		switch {
-		case err == nil:
-			p.Session.FromClient(f.Bytes, &v, now)
-		case unframed(err):
-			p.Session.Unframed(audit.ClientToServer, err, &v, now)
-		default:
+		if err != nil && !unframed(err) || !p.take(f, err, &v) {
 			return
 		}
-		p.send(&v, f.Bytes, f.Line, p.server)
 	}
+}
+
+// take judges what the client has sent and sends it on, unless the session is
+// over: what is recorded is also answered.
+func (p *pump) take(f jsonrpc.Frame, err error, v *runtime.Verdict) bool {
+	p.hand.Lock()
+	defer p.hand.Unlock()
+	if p.over {
+		return false
+	}
+	now := time.Now()
+	if err == nil {
+		p.Session.FromClient(f.Bytes, v, now)
+	} else {
+		p.Session.Unframed(audit.ClientToServer, err, v, now)
+	}
+	p.send(v, f.Bytes, f.Line, p.server)
+	return true
 }
 
 // fromServer reads the server's messages until there are no more.
@@ -285,7 +298,16 @@ func (p *pump) note(r *audit.Record) error {
 	return nil
 }
 
+// end is the last of a session. Who does not read its answers is not waited for.
 func (p *pump) end(reason string) {
+	for left := parting; left > 0; left -= time.Millisecond {
+		if p.hand.TryLock() {
+			p.over = true
+			p.hand.Unlock()
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
 	r := p.Session.End(reason, time.Now())
 	_ = p.note(&r) // nothing follows that could be refused
 }

@@ -38,12 +38,15 @@ var servers = map[string]func(){
 	"legacy": func() {
 		sdk(&mcp.ServerOptions{SupportedProtocolVersions: []string{"2025-06-18"}, Instructions: "Ask once.", PageSize: 2})
 	},
-	"asking":  asking,
-	"garbage": func() { fmt.Print(strings.Repeat("Listening on nothing\n{]\n", 2000)) },
-	"banner":  func() { fmt.Println("Server starting ..."); fmt.Println("{ready}"); sdk(nil) },
-	"long":    long,
-	"silent":  func() { time.Sleep(time.Hour) },
-	"dies":    func() { fmt.Fprintln(os.Stderr, "no such \x1b[2Jmodule"); os.Exit(7) },
+	"asking": asking,
+	"garbage": func() {
+		fmt.Print(strings.Repeat("Listening on nothing\n{]\n", 2000))
+		time.Sleep(time.Hour) // its end would be another verdict
+	},
+	"banner": func() { fmt.Println("Server starting ..."); fmt.Println("{ready}"); sdk(nil) },
+	"long":   long,
+	"silent": func() { time.Sleep(time.Hour) },
+	"dies":   func() { fmt.Fprintln(os.Stderr, "no such \x1b[2Jmodule"); os.Exit(7) },
 	"picky": func() {
 		raw(handlers{"tools/list": odd, "server/discover": func(int, json.RawMessage) string { os.Exit(3); return "" }})
 	},
