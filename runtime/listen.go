@@ -46,10 +46,9 @@ func (s *Session) subscribed(m *jsonrpc.Message) *Refusal {
 	if s.protocol != stateless {
 		return nil
 	}
-	no := &Refusal{Rule: RuleSequence, Reason: "the client has not subscribed to it"}
 	q := s.open[idKey(m.Find(m.Meta, prefixed+"subscriptionId").In(m.Bytes))]
 	if q == nil || q.action != policy.Subscribe {
-		return no
+		q = &request{}
 	}
 	asked := true
 	switch m.Method {
@@ -62,11 +61,10 @@ func (s *Session) subscribed(m *jsonrpc.Message) *Refusal {
 	case "notifications/resources/updated":
 		asked = q.wants.updates[string(m.Text(m.Find(m.Params, "uri"), nil))]
 	case "notifications/subscriptions/acknowledged":
-	default:
-		return nil
+		asked = q.action == policy.Subscribe
 	}
 	if !asked {
-		return no
+		return &Refusal{Rule: RuleSequence, Reason: "the client has not subscribed to it"}
 	}
 	return nil
 }

@@ -88,6 +88,7 @@ func (s *Session) use(m *jsonrpc.Message, q *request, k string, r audit.Record, 
 		if len(s.calls) >= s.guard.Limits.Held {
 			return s.always(v, r, m, &Refusal{Rule: RuleListing, Reason: "too many calls wait for the server's list", Next: "try again later"})
 		}
+		q.held = true
 		s.begin(k, q)
 		s.calls = append(s.calls, held{bytes.Clone(m.Raw()), k})
 		s.askList(l, "", v, now)
@@ -243,6 +244,7 @@ func (s *Session) release(v *Verdict, now time.Time, no *Refusal) {
 			}
 			fault = &Refusal{Rule: RuleListing, Reason: fmt.Sprintf("the server's list of %ss changes while it is read", l.kind), Next: "try again"}
 		}
+		q.held = false
 		r := s.recordOf(audit.ClientToServer, &m, q.method, q.name, now)
 		refusal, rule := fault, ""
 		if refusal == nil {

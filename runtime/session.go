@@ -67,6 +67,7 @@ type request struct {
 	token  string
 	cursor bool // of a list: not its first page
 	own    bool
+	held   bool // the server has not got it: it waits for a list
 	since  time.Time
 	offers offers // what the client offers to do for it
 	wants  wants  // of subscriptions/listen
@@ -318,6 +319,9 @@ func (s *Session) refuseAll(no *Refusal, v *Verdict, now time.Time) {
 	slices.SortFunc(left, func(a, b *request) int { return slices.Compare(a.id, b.id) })
 	for _, q := range left {
 		s.withhold(q, no, v, now)
+		if q.held { // nothing was recorded of it yet
+			v.Records[len(v.Records)-1].Direction = audit.ClientToServer
+		}
 		v.ToClient = append(v.ToClient, no.answer(q.id, "the server was stopped"))
 	}
 	s.calls = nil

@@ -66,7 +66,9 @@ func handler(tool, input string) http.Handler {
 			return
 		}
 		w.Header().Set("Content-Type", "text/event-stream")
-		event := func(kind, members string) { fmt.Fprintf(w, "event: %s\ndata: {\"type\":%q%s}\n\n", kind, kind, members) }
+		event := func(kind, members string) {
+			fmt.Fprintf(w, "event: %s\ndata: {\"type\":%q%s}\n\n", kind, kind, members)
+		}
 		event("message_start", fmt.Sprintf(`,"message":{"id":"m","type":"message","role":"assistant","model":%q,"content":[],"stop_reason":null,"usage":{"input_tokens":1,"output_tokens":1}}`, q.Model))
 		reason := "end_turn"
 		if use {

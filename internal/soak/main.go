@@ -28,8 +28,8 @@ import (
 )
 
 const (
-	open    = 64                     // calls without an answer at a time
-	killing = 150 * time.Millisecond // the longest time between two kills
+	open    = 64                    // calls without an answer at a time
+	killing = 40 * time.Millisecond // the longest time between two kills
 )
 
 func main() {
@@ -140,12 +140,16 @@ func (s *soak) session() error {
 	killed := make(chan bool, 1)
 	stop := make(chan struct{})
 	go func() {
-		select {
-		case <-time.After(rand.N(killing)):
-			killed <- kill(c.Process.Pid)
-		case <-stop:
-			killed <- false
+		for done := false; !done; {
+			select {
+			case <-time.After(rand.N(killing)): // it may not have begun yet
+				done = kill(c.Process.Pid)
+			case <-stop:
+				killed <- false
+				return
+			}
 		}
+		killed <- true
 	}()
 	waiting := map[int]bool{}
 	err = s.talk(in, bufio.NewReader(out), waiting)
@@ -163,10 +167,6 @@ func (s *soak) session() error {
 
 // kill ends the shim's server, whatever it is doing.
 func kill(shim int) bool {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", shim))
-	if err != nil || len(b) == 0 {
-		return false
-	}
 	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", shim))
 	for _, task := range tasks {
 		b, _ := os.ReadFile(task)
@@ -183,7 +183,9 @@ func kill(shim int) bool {
 func (s *soak) talk(in io.Writer, out *bufio.Reader, waiting map[int]bool) error {
 	const hello = `{"jsonrpc":"2.0","id":"hello","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"soak","version":"1"}}}` + "\n" +
 		`{"jsonrpc":"2.0","method":"notifications/initialized"}` + "\n"
-	gone := func(err error) bool { return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed) }
+	gone := func(err error) bool {
+		return errors.Is(err, syscall.EPIPE) || errors.Is(err, io.EOF) || errors.Is(err, os.ErrClosed)
+	}
 	if _, err := io.WriteString(in, hello); err != nil && !gone(err) {
 		return err
 	}
