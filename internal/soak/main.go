@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command soak makes many calls through the shim while the server is killed
 // again and again, restarts the shim as a client would, and holds what it has
 // got against the audit log: every call is answered once, with its own result or
