@@ -4,7 +4,7 @@ GO ?= go
 FUZZTIME ?= 50000x
 BIN := bin/sallyport
 
-.PHONY: all build demo test test-sigstore test-launchers test-servers race lint fuzz bench bench-shim eval train docs check-docs rule clean self-scan
+.PHONY: all build demo test test-sigstore test-launchers test-servers race lint fuzz bench bench-shim soak conformance clients eval train docs check-docs rule clean self-scan
 
 all: build test lint ## build, test, lint
 

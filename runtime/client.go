@@ -51,18 +51,25 @@ func (s *Session) clientBatch(frame []byte, v *Verdict, now time.Time) {
 		s.unreadable(audit.ClientToServer, frame, err, v, now)
 		return
 	}
-	var answers [][]byte
-	whole := true
+	var answers, passed [][]byte
+	refused := false
 	for i := range all {
 		before := len(v.ToClient)
-		if !s.fromClient(&all[i], v, now) {
-			whole = false
+		if s.fromClient(&all[i], v, now) {
+			passed = append(passed, all[i].Raw())
+		} else if q := s.open[string(all[i].AppendIDKey(nil))]; q == nil || !q.held || all[i].Kind != jsonrpc.Request {
+			refused = true
 		}
 		answers = append(answers, v.ToClient[before:]...)
 		v.ToClient = v.ToClient[:before]
 	}
-	if whole {
+	switch {
+	case refused:
+	case len(passed) == len(all):
 		v.ToServer = append(v.ToServer, frame)
+		return
+	default: // the others of it wait for a list
+		v.ToServer = append(v.ToServer, passed...)
 		return
 	}
 	// One message of it is not forwarded, so none is.
@@ -71,10 +78,11 @@ func (s *Session) clientBatch(frame []byte, v *Verdict, now time.Time) {
 		k := string(all[i].AppendIDKey(nil))
 		if r := s.open[k]; r != nil && all[i].Kind == jsonrpc.Request {
 			s.finish(k, r)
+			s.unhold(k)
+			s.withhold(r, no, v, now)
 			answers = append(answers, no.answer(r.id, "the batch was not forwarded"))
 		}
 	}
-	s.calls = nil
 	if len(answers) > 0 {
 		v.ToClient = append(v.ToClient, array(answers))
 	}

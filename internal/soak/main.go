@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command soak makes many calls through the shim while the server is killed
 // again and again, restarts the shim as a client would, and holds what it has
 // got against the audit log: every call is answered once, with its own result or
@@ -28,8 +30,8 @@ import (
 )
 
 const (
-	open    = 64                    // calls without an answer at a time
-	killing = 40 * time.Millisecond // the longest time between two kills
+	open   = 64  // calls without an answer at a time
+	killed = 800 // the most answers of a server before it is killed
 )
 
 func main() {
@@ -137,26 +139,27 @@ func (s *soak) session() error {
 	s.shims++
 	watchdog := time.AfterFunc(5*time.Minute, func() { _ = c.Process.Kill() })
 	defer watchdog.Stop()
-	killed := make(chan bool, 1)
-	stop := make(chan struct{})
+	waiting, now := map[int]bool{}, make(chan struct{})
+	ended := make(chan struct{})
+	killer := make(chan bool, 1)
 	go func() {
-		for done := false; !done; {
+		<-now
+		for dead := false; !dead; {
 			select {
-			case <-time.After(rand.N(killing)): // it may not have begun yet
-				done = kill(c.Process.Pid)
-			case <-stop:
-				killed <- false
+			case <-time.After(rand.N(time.Millisecond)): // it may not have begun yet
+				dead = kill(c.Process.Pid)
+			case <-ended:
+				killer <- false
 				return
 			}
 		}
-		killed <- true
+		killer <- true
 	}()
-	waiting := map[int]bool{}
-	err = s.talk(in, bufio.NewReader(out), waiting)
-	close(stop)
+	err = s.talk(in, bufio.NewReader(out), waiting, now)
 	_ = in.Close()
 	_ = c.Wait() // the exit status of a killed server is not zero
-	if <-killed {
+	close(ended)
+	if <-killer {
 		s.kills++
 	}
 	for n := range waiting {
@@ -179,8 +182,19 @@ func kill(shim int) bool {
 	return false
 }
 
-// talk makes calls and reads answers until the shim ends or no call is left.
-func (s *soak) talk(in io.Writer, out *bufio.Reader, waiting map[int]bool) error {
+// talk makes calls and reads answers until the shim ends or no call is left. It
+// closes kill when it is the server's turn to die.
+func (s *soak) talk(in io.Writer, out *bufio.Reader, waiting map[int]bool, kill chan<- struct{}) error {
+	left := rand.N(killed)
+	if left < killed/20 { // before or in the handshake
+		left = 0
+		close(kill)
+	}
+	defer func() {
+		if left > 0 {
+			close(kill)
+		}
+	}()
 	const hello = `{"jsonrpc":"2.0","id":"hello","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"soak","version":"1"}}}` + "\n" +
 		`{"jsonrpc":"2.0","method":"notifications/initialized"}` + "\n"
 	gone := func(err error) bool {
@@ -209,6 +223,11 @@ func (s *soak) talk(in io.Writer, out *bufio.Reader, waiting map[int]bool) error
 			return nil
 		}
 		line, err := out.ReadBytes('\n')
+		if left > 0 {
+			if left--; left == 0 {
+				close(kill)
+			}
+		}
 		if err != nil {
 			if len(line) > 0 {
 				return fmt.Errorf("the shim ended inside a line: %q", line)
