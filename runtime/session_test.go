@@ -2,7 +2,9 @@ package runtime_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -223,7 +225,7 @@ func FuzzSession(f *testing.F) {
 	f.Fuzz(func(t *testing.T, script []byte) {
 		s := begin(t, config(t, pinnedTools), lookUp+","+tidal)
 		var v runtime.Verdict
-		answers := map[string]int{}
+		answers, asked := map[string]int{}, map[string]int{}
 		var came [][]byte
 		for line := range bytes.Lines(script) {
 			line = bytes.TrimRight(line, "\n")
@@ -232,6 +234,9 @@ func FuzzSession(f *testing.F) {
 			}
 			came = append(came, line[1:])
 			if line[0] == 'c' {
+				for _, id := range requested(line[1:]) {
+					asked[id]++
+				}
 				s.FromClient(line[1:], &v, noon)
 			} else {
 				s.FromServer(line[1:], &v, noon)
@@ -245,10 +250,62 @@ func FuzzSession(f *testing.F) {
 				}
 			}
 			for _, out := range v.ToClient {
-				answers[string(out)]++
+				for _, id := range answered(out) {
+					if asked[id] == 0 && line[0] == 'c' {
+						continue // salvaged from a frame that is no message
+					}
+					if answers[id]++; answers[id] > asked[id] {
+						t.Fatalf("%s is answered more often than it was asked: %q", id, out)
+					}
+				}
 			}
 		}
 	})
+}
+
+// message is what matters of one here.
+type message struct {
+	ID            *json.RawMessage
+	Method        *string
+	Result, Error json.RawMessage
+}
+
+func messages(frame []byte) []message {
+	var one message
+	if json.Unmarshal(frame, &one) == nil {
+		return []message{one}
+	}
+	var all []message
+	_ = json.Unmarshal(frame, &all) // neither: none
+	return all
+}
+
+// requested are the ids of what a frame asks, answered those of what it answers.
+func requested(frame []byte) (ids []string) {
+	for _, m := range messages(frame) {
+		if m.ID != nil {
+			ids = append(ids, id(*m.ID))
+		}
+	}
+	return ids
+}
+
+func answered(frame []byte) (ids []string) {
+	for _, m := range messages(frame) {
+		if m.ID != nil && m.Method == nil && string(*m.ID) != "null" {
+			ids = append(ids, id(*m.ID))
+		}
+	}
+	return ids
+}
+
+// id is an id however it is spelt.
+func id(raw json.RawMessage) string {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return strconv.Quote(s)
+	}
+	return string(raw)
 }
 
 // known reports whether a frame, or the message around it, has come in.
