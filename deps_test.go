@@ -190,6 +190,30 @@ func TestGates(t *testing.T) {
 	}
 }
 
+// TestShim: the small program is built without cgo, and has nothing linked in
+// that could speak to a network, check a Sigstore bundle or read source code.
+func TestShim(t *testing.T) {
+	linked := list(t, "-deps", "./cmd/sallyport-shim")
+	for name := range linked {
+		for _, barred := range []string{
+			"net/http", "crypto/tls", "manifest/seal", "registry/remote", "runtime/telemetry", "analyzers/capture/live", "analyzers/origin", "analyzers/code",
+			"github.com/sigstore", "github.com/google", "github.com/modelcontextprotocol", "go.opentelemetry.io",
+		} {
+			if under(name, barred) {
+				t.Errorf("the shim links %s", name)
+			}
+		}
+	}
+	if _, ok := linked["internal/shim"]; !ok {
+		t.Fatal("the shim does not link its own package")
+	}
+	build := exec.Command("go", "build", "-o", filepath.Join(t.TempDir(), "sallyport-shim"), "./cmd/sallyport-shim")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
 // TestNoExecution: nothing that a scan is made of has a library linked in with
 // which to start another program, load code or open a connection, neither ours
 // nor anybody else's. What the program does when it runs is in TestAlone.

@@ -108,7 +108,7 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// findings makes records of findings at or above a level, worst first.
+// recorded is what a record keeps of findings at or above a level, worst first.
 func recorded(found []rules.Finding, least rules.Severity) []audit.Finding {
 	var out []audit.Finding
 	for level := rules.Critical; level >= least && len(out) < 10; level-- {

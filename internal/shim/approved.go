@@ -409,7 +409,7 @@ func (o *options) declared() error {
 	if err != nil {
 		return hint("--servers FILE", "%s: %s", analyzers.Untrusted(o.servers), reason(err))
 	}
-	c, err := read(filepath.ToSlash(o.servers), content)
+	c, err := configuration(filepath.ToSlash(o.servers), content)
 	if err != nil {
 		return hint("a file such as .mcp.json", "%s: %s", analyzers.Untrusted(o.servers), err)
 	}
@@ -431,8 +431,8 @@ func (o *options) declared() error {
 	return hint("it declares "+strings.Join(names, ", "), "%s declares no server %q", analyzers.Untrusted(o.servers), analyzers.Untrusted(o.name))
 }
 
-// read reads a client's configuration, whichever client's it is.
-func read(name string, content []byte) (*analyzers.Catalog, error) {
+// configuration reads a client's configuration, whichever client's it is.
+func configuration(name string, content []byte) (*analyzers.Catalog, error) {
 	file := analyzers.File{Source: &analyzers.Source{Path: name, Bytes: content}, Exposure: analyzers.Active}
 	err := error(analyzers.ErrForeign)
 	for _, a := range clientconfig.Analyzers() {
