@@ -283,10 +283,10 @@ func (r *reader) repeated(s *analyzers.Server, item *analyzers.Item) bool {
 	return false
 }
 
-// NewItem reads a definition of a surface from its JSON form. It is false for
-// what has no name.
-func NewItem(kind string, origin analyzers.Origin, n *tree.Node) (*analyzers.Item, bool) {
-	item := &analyzers.Item{Kind: kind, Origin: origin, Span: n.Span}
+// Name is what a definition of a kind is called: a resource by its URI, a
+// template by its URI template, either by its name where it has none. An empty
+// name is one: clients take it. It is false for what has no name.
+func Name(kind string, n *tree.Node) (analyzers.Text, bool) {
 	names := []string{"name"}
 	switch kind {
 	case "resource":
@@ -296,11 +296,18 @@ func NewItem(kind string, origin analyzers.Origin, n *tree.Node) (*analyzers.Ite
 	}
 	for _, key := range names {
 		if v := n.Get(key); v.IsString() {
-			item.Name = v.Text
-			break
+			return v.Text, true
 		}
 	}
-	if item.Name.IsZero() {
+	return analyzers.Text{}, false
+}
+
+// NewItem reads a definition of a surface from its JSON form. It is false for
+// what has no name.
+func NewItem(kind string, origin analyzers.Origin, n *tree.Node) (*analyzers.Item, bool) {
+	item := &analyzers.Item{Kind: kind, Origin: origin, Span: n.Span}
+	named := false
+	if item.Name, named = Name(kind, n); !named {
 		return nil, false
 	}
 	item.Title, item.Description = text(n.Get("title")), text(n.Get("description"))

@@ -9,16 +9,17 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 
+	"github.com/sallyport-mcp/sallyport/analyzers/capture"
 	"github.com/sallyport-mcp/sallyport/analyzers/tree"
 )
 
 // lists is everything that a server can list, with the capability under which
-// it does and the member that names a definition.
-var lists = []struct{ kind, method, member, capability, name string }{
-	{"tool", "tools/list", "tools", "tools", "name"},
-	{"prompt", "prompts/list", "prompts", "prompts", "name"},
-	{"resource", "resources/list", "resources", "resources", "uri"},
-	{"template", "resources/templates/list", "resourceTemplates", "resources", "uriTemplate"},
+// it does.
+var lists = []struct{ kind, method, member, capability string }{
+	{"tool", "tools/list", "tools", "tools"},
+	{"prompt", "prompts/list", "prompts", "prompts"},
+	{"resource", "resources/list", "resources", "resources"},
+	{"template", "resources/templates/list", "resourceTemplates", "resources"},
 }
 
 // surface asks for every list, those without a capability as well: what a
@@ -37,7 +38,8 @@ func (s *session) surface(ctx context.Context) (all []Definition, odd []Observat
 		}
 		found := 0
 		err := s.pages(ctx, wait, l.method, l.member, func(n *tree.Node) error {
-			d := Definition{Kind: l.kind, Name: n.Get(l.name).Str(), Raw: json.RawMessage(n.Span.Raw())}
+			name, named := capture.Name(l.kind, n)
+			d := Definition{Kind: l.kind, Name: name.Raw(), Nameless: !named, Raw: json.RawMessage(n.Span.Raw())}
 			if size += len(d.Raw); size > maxSurface || len(all) == maxItems {
 				return fmt.Errorf("it shows more than %d definitions or %d MiB", maxItems, maxSurface>>20)
 			}

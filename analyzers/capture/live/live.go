@@ -40,8 +40,11 @@ const (
 // Definition is one tool, prompt, resource or template, as the server wrote it.
 type Definition struct {
 	Kind string // "tool", "prompt", "resource", "template"
-	Name string // a resource's is its uri, a template's its uriTemplate; "" where it has none
-	Raw  json.RawMessage
+	Name string // a resource's is its uri, a template's its uriTemplate
+	// Nameless is set where there is no name at all: such a definition is not
+	// judged. An empty name is one.
+	Nameless bool
+	Raw      json.RawMessage
 }
 
 // Observation is something about the server's conduct that its definitions do
@@ -151,7 +154,7 @@ func (c *Capture) look() {
 	seen := map[string]bool{}
 	for _, d := range c.Definitions {
 		switch key := d.Kind + "\x00" + d.Name; {
-		case d.Name == "":
+		case d.Nameless:
 			c.Observations = append(c.Observations, Observation{Kind: "nameless", Subject: "a " + d.Kind, Detail: "has no name, and is not judged", Definition: d.Raw})
 		case seen[key]:
 			c.Observations = append(c.Observations, Observation{Kind: "duplicate", Subject: d.subject(), Detail: "is listed more than once"})

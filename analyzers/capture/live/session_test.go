@@ -103,6 +103,8 @@ func FuzzSession(f *testing.F) {
 	f.Add([]byte(strings.ReplaceAll(good, `"name":"b"}]`, `"name":"b"}],"nextCursor":"1"`)))
 	f.Add([]byte(strings.ReplaceAll(good, `{"name":"b"}`, `{"name":"\ud800"},7`)))
 	f.Add([]byte("Hello\n{]\n" + good))
+	f.Add([]byte(strings.ReplaceAll(good, `"name":"b"`, `"name":""`)))
+	f.Add([]byte(strings.ReplaceAll(good, `"name":"b"`, `"name":7`)))
 	f.Fuzz(func(t *testing.T, output []byte) {
 		if len(output) > 1<<16 {
 			return
@@ -133,7 +135,7 @@ func FuzzSession(f *testing.F) {
 		}
 		named := 0
 		for _, d := range c.Definitions {
-			if d.Kind == "tool" && d.Name != "" {
+			if d.Kind == "tool" && !d.Nameless {
 				named++
 			}
 		}
