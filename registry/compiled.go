@@ -296,6 +296,8 @@ func (c *compiledDocument) document(src *analyzers.Source) (*Document, error) {
 			wrong("server %q has a list that is empty", s.ID)
 		case min(s.Limits.CallsPerMinute, s.Limits.Concurrent, s.Limits.ResultBytes, s.Limits.Seconds) < 0:
 			wrong("server %q has a limit below zero", s.ID)
+		case slices.ContainsFunc(s.Redaction, func(kind string) bool { return !slices.Contains(RedactionKinds(), kind) }):
+			wrong("server %q redacts what this version does not know", s.ID)
 		default:
 			if err := e.Match.check(e.Status); err != nil {
 				wrong("server %q: %s", s.ID, err)

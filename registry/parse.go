@@ -181,7 +181,6 @@ var (
 	nameForm  = regexp.MustCompile(`^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$`)
 	spaceForm = regexp.MustCompile(`^[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+$`)
 	hexForm   = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	wordForm  = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
 	findForm  = regexp.MustCompile(`^(info|low|medium|high|critical) [a-z0-9-]+$`)
 )
 
@@ -381,8 +380,8 @@ func (r *reader) entry(n *tree.Node) *Entry {
 		{"redaction", func(n *tree.Node) {
 			r.strs(&e.Redaction)(n)
 			for _, word := range e.Redaction {
-				if !wordForm.MatchString(word) {
-					r.wrong(n, "a kind of redaction is written in lower case with dashes, such as \"secrets\"")
+				if !slices.Contains(RedactionKinds(), word) {
+					r.wrong(n, "redaction knows %s, and no %q", strings.Join(RedactionKinds(), ", "), analyzers.Untrusted(word))
 				}
 			}
 		}},

@@ -92,7 +92,7 @@ type Entry struct {
 
 	Tools     Tools
 	Limits    Limits
-	Redaction []string // kinds of values that are taken out of results: "secrets"
+	Redaction []string // what is taken out of what the server answers: RedactionKinds
 	Zone      string
 	Evidence  Evidence
 
@@ -124,12 +124,28 @@ type Manifest struct{ Digest, Path string }
 // tool that is not denied, an empty one none.
 type Tools struct{ Allow, Deny []string }
 
-// Limits of one server; zero means no limit of its own.
+// Limits of one server and of one connection with it; zero means no limit of
+// its own. A call is of a tool, a prompt or a resource.
 type Limits struct {
-	CallsPerMinute int
-	Concurrent     int
-	ResultBytes    int
+	CallsPerMinute int // in any 60 seconds
+	Concurrent     int // calls without an answer
+	ResultBytes    int // of an answer, as it comes
 	Seconds        int // of one call
+}
+
+// The kinds of values that Redaction knows.
+const (
+	RedactSecrets  = "secrets"  // credentials of every kind that a scan finds
+	RedactCards    = "cards"    // numbers of payment cards
+	RedactIBANs    = "ibans"    // numbers of bank accounts
+	RedactEmails   = "emails"   // addresses of mail
+	RedactPhones   = "phones"   // telephone numbers in their international form
+	RedactPersonal = "personal" // all but secrets
+)
+
+// RedactionKinds are the kinds of values that can be taken out of answers.
+func RedactionKinds() []string {
+	return []string{RedactSecrets, RedactPersonal, RedactCards, RedactIBANs, RedactEmails, RedactPhones}
 }
 
 // Evidence is why an entry says what it says.

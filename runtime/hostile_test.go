@@ -2,6 +2,7 @@ package runtime_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -65,6 +66,7 @@ type hostile struct {
 	surface string // "pinned" or "unpinned"
 	mode    runtime.Mode
 	offers  string
+	entry   string // more lines of the registry's entry
 	steps   []step
 }
 
@@ -96,6 +98,8 @@ func parseCase(t *testing.T, f txtar.File) *hostile {
 			c.mode = runtime.Mode(rest)
 		case word == "offers":
 			c.offers = rest
+		case word == "entry":
+			c.entry += "    " + rest + "\n"
 		case word == "C", word == "S", word == "wait":
 			c.steps = append(c.steps, step{from: word, frame: rest, line: n})
 		case strings.HasPrefix(line, "  ") && len(c.steps) > 0:
@@ -125,6 +129,11 @@ func (c *hostile) run(t *testing.T, era string) {
 				t.Fatal(err)
 			}
 			p.now = p.now.Add(d)
+			var v runtime.Verdict
+			p.session.Expire(&v, p.now)
+			if got := p.outcome(&v, nil); got != cmp.Or(s.want, "nothing") {
+				t.Errorf("line %d: after %s: %s\nwant: %s", s.line, d, got, s.want)
+			}
 			continue
 		}
 		if got := p.play(s.from, p.expand(s.frame)); got != s.want {
@@ -149,6 +158,7 @@ func hostileConfig(t *testing.T, c *hostile) runtime.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
+	yaml = bytes.Replace(yaml, []byte("    evidence:"), []byte(c.entry+"    evidence:"), 1)
 	reg, _, err := registry.Load(&analyzers.Source{Path: "registry.yaml", Bytes: yaml}, today)
 	if err != nil {
 		t.Fatal(err)
@@ -240,6 +250,11 @@ func (p *player) play(from string, frame []byte) string {
 	} else {
 		p.session.FromServer(frame, &v, p.now)
 	}
+	return p.outcome(&v, frame)
+}
+
+// outcome is a verdict in the words of the corpus.
+func (p *player) outcome(v *runtime.Verdict, frame []byte) string {
 	var out []string
 	for _, r := range v.Records {
 		if r.Refused() || r.Decision == audit.Change && r.Rule != "" || !r.Enforced {

@@ -125,7 +125,7 @@ func (s *Session) mayUse(l *listing, m *jsonrpc.Message, q *request, now time.Ti
 		if no := s.mayRead(l, q); no != nil {
 			return no, ""
 		}
-		return nil, d.Rule
+		return s.limited(q, &d, now), d.Rule
 	}
 	def := l.seen[q.name]
 	switch {
@@ -151,7 +151,7 @@ func (s *Session) mayUse(l *listing, m *jsonrpc.Message, q *request, now time.Ti
 			}
 		}
 	}
-	return nil, d.Rule
+	return s.limited(q, &d, now), d.Rule
 }
 
 // mayRead: what is listed, what an approved template stands for, and what a

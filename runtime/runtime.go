@@ -41,6 +41,8 @@ const (
 	RuleArguments = "shim/arguments"         // arguments that the approved schema does not allow
 	RuleSecret    = "shim/secret-sent"       // a credential on its way to the server
 	RuleResult    = "shim/result-limit"      // a result beyond what can be judged or is allowed
+	RuleLimit     = "shim/limit"             // more calls than are allowed, or a call that takes longer
+	RuleRedaction = "shim/redaction"         // values that the registry has taken out of answers
 	RuleDowngrade = "shim/protocol"          // a protocol version outside of what is accepted
 	RuleListing   = "shim/listing"           // a list that repeats itself or does not end
 	RuleStopped   = "shim/server-stopped"    // a message after the server was stopped

@@ -128,17 +128,17 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 		s.forward(m, v)
 		return
 	}
-	if limit := s.resultLimit(q, now); limit > 0 && m.Span.End-m.Span.Start > limit {
+	s.remember(m)
+	if limit := q.limits.ResultBytes; limit > 0 && m.Span.End-m.Span.Start > limit {
 		no := &Refusal{Rule: RuleResult, Reason: fmt.Sprintf("the answer has more than the %d bytes that the registry allows", limit), Next: "ask for less"}
 		if s.deny(v, r, audit.Deny, no) {
 			v.ToClient = append(v.ToClient, no.answer(q.id, "the answer was withheld"))
 			return
 		}
-	} else {
-		s.allow(v, r, "")
+		s.forward(m, v)
+		return
 	}
-	s.remember(m)
-	s.forward(m, v)
+	s.pass(m, body, q, q.redact, r, v)
 }
 
 // waits reports whether a request has not been sent yet.
@@ -149,13 +149,6 @@ func (s *Session) waits(k string) bool {
 		}
 	}
 	return false
-}
-
-func (s *Session) resultLimit(q *request, now time.Time) int {
-	if q.action != policy.CallTool {
-		return 0
-	}
-	return s.decide(q.action, q.name, nil, now).Limits.ResultBytes
 }
 
 // documentOf is what an answer is to its reader: the Kind of a Document.
@@ -387,11 +380,12 @@ func (s *Session) serverRequest(m *jsonrpc.Message, v *Verdict, now time.Time) {
 		v.ToServer = append(v.ToServer, jsonrpc.AppendError(nil, m.ID.In(m.Bytes), code, "not allowed: "+no.Rule, nil))
 		return
 	}
-	if no == nil {
-		s.allow(v, r, "")
-	}
 	s.asked[k] = m.Method
-	s.forward(m, v)
+	if no != nil {
+		s.forward(m, v)
+		return
+	}
+	s.pass(m, m.Params, nil, s.unasked(now), r, v)
 }
 
 // mayAskClient decides on what a server asks of the client.
@@ -429,10 +423,11 @@ func (s *Session) serverNotification(m *jsonrpc.Message, v *Verdict, now time.Ti
 	if no != nil && s.deny(v, r, audit.Drop, no) {
 		return
 	}
-	if no == nil {
-		s.allow(v, r, "")
+	if no != nil {
+		s.forward(m, v)
+		return
 	}
-	s.forward(m, v)
+	s.pass(m, m.Params, nil, s.unasked(now), r, v)
 }
 
 // mayTell decides on a notification of the server.

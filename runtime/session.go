@@ -9,8 +9,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
 	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
 	"github.com/sallyport-mcp/sallyport/runtime/policy"
@@ -40,6 +42,8 @@ type Session struct {
 	linked map[string]bool     // URIs that results have handed out
 	lists  map[string]*listing // by kind
 	calls  []held
+	made   map[int]calls // by limit: see limited
+	due    atomic.Int64  // when the first call has taken too long, in Unix nanoseconds; 0: none can
 	own    int
 	prefix string
 	meta   []byte // what every request needs in _meta (2026-07-28), as the client last said it
@@ -71,6 +75,12 @@ type request struct {
 	since  time.Time
 	offers offers // what the client offers to do for it
 	wants  wants  // of subscriptions/listen
+
+	// What the decision on a tool, a prompt or a resource brought with it.
+	limits  registry.Limits
+	redact  []string
+	counted bool      // under limits
+	until   time.Time // when it has taken too long; zero: never
 }
 
 // offers are the client's capabilities by name.
@@ -92,7 +102,7 @@ func NewSession(g *Guard, server audit.Server, who audit.Who) *Session {
 	s := &Session{
 		ID: hex.EncodeToString(id[:]), server: &server, who: &who, guard: g,
 		open: map[string]*request{}, asked: map[string]string{}, tokens: map[string]bool{},
-		linked: map[string]bool{}, lists: map[string]*listing{},
+		linked: map[string]bool{}, lists: map[string]*listing{}, made: map[int]calls{},
 	}
 	s.prefix = "sallyport-" + s.ID + "-"
 	s.client.scanner = jsonrpc.NewScanner(jsonrpc.Options{})

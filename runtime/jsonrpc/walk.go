@@ -116,6 +116,27 @@ func Texts(src *analyzers.Source, r Range) iter.Seq[Leaf] {
 	}
 }
 
+// Numbers yields every number inside the value at r, front to back.
+func Numbers(b []byte, r Range) iter.Seq[Range] {
+	return func(yield func(Range) bool) {
+		b := b[:min(r.End, len(b))]
+		for i := r.Start; i < len(b); {
+			switch c := b[i]; {
+			case c == '"':
+				i = skipString(b, i)
+			case c == '-' || c-'0' <= 9:
+				end := skip(b, i)
+				if !yield(Range{i, end}) {
+					return
+				}
+				i = end
+			default:
+				i++
+			}
+		}
+	}
+}
+
 // maxOpen is how deep Texts goes in bytes that no Scanner has accepted.
 const maxOpen = 1000
 

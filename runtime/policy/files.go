@@ -126,7 +126,7 @@ func (c *checker) at(name string) analyzers.Span {
 	return find(c.src, c.tokens, c.rule.Span.Start, c.rule.Span.End, name)
 }
 
-// isWord reports whether s can be a kind of redaction or an id of a policy.
+// isWord reports whether s can be the id of a policy.
 func isWord(s string) bool {
 	const also = "._-"
 	return s != "" && len(s) <= 128 && !strings.Contains(also, s[:1]) &&
@@ -167,8 +167,8 @@ func (c *checker) annotations(id string) string {
 			}
 		case "redact":
 			for word := range strings.SplitSeq(value, ",") {
-				if word = strings.TrimSpace(word); !isWord(word) {
-					c.add(registry.Error, at, `@redact names kinds of values with commas between them, such as "secrets"`)
+				if word = strings.TrimSpace(word); !slices.Contains(registry.RedactionKinds(), word) {
+					c.add(registry.Error, at, "@redact knows %s, with commas between them", strings.Join(registry.RedactionKinds(), ", "))
 				}
 				r.redact = append(r.redact, word)
 			}

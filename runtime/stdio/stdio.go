@@ -51,7 +51,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Grace <= 0 {
 		o.Grace = 5 * time.Second
 	}
-	p := &pump{Options: o, client: newOutlet(o.Stdout, nil)}
+	p := &pump{Options: o, client: newOutlet(o.Stdout, nil), timed: make(chan struct{}, 1)}
 	defer p.client.close()
 	record, no := o.Session.Start(time.Now())
 	if err := p.note(&record); err != nil {
@@ -96,6 +96,7 @@ type pump struct {
 	turn   sync.Mutex // held while a frame of the server is judged and sent
 	locked sync.Mutex
 	refuse *runtime.Refusal
+	timed  chan struct{} // a call may take too long
 }
 
 func (p *pump) serve(ctx context.Context) error {
@@ -118,6 +119,7 @@ func (p *pump) serve(ctx context.Context) error {
 		p.fromServer()
 	}()
 	go p.renew(ctx)
+	go p.expire(ctx)
 
 	select {
 	case <-answered:
@@ -206,6 +208,26 @@ func (p *pump) take(f jsonrpc.Frame, err error, v *runtime.Verdict) bool {
 	return true
 }
 
+// expire answers calls whose time is over.
+func (p *pump) expire(ctx context.Context) {
+	var v runtime.Verdict
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.timed:
+		case <-timer.C:
+			p.Session.Expire(&v, time.Now())
+			p.send(&v, nil, nil, nil)
+		}
+		if due := p.Session.Due(); !due.IsZero() {
+			timer.Reset(max(0, time.Until(due)))
+		}
+	}
+}
+
 // fromServer reads the server's messages until there are no more.
 func (p *pump) fromServer() {
 	frames := jsonrpc.NewFramer(p.process.stdout, p.MaxLine)
@@ -271,6 +293,12 @@ func (p *pump) send(v *runtime.Verdict, frame, line []byte, straight *outlet) {
 	}
 	if v.Stop != nil {
 		p.stop(v.Stop)
+	}
+	if !p.Session.Due().IsZero() {
+		select {
+		case p.timed <- struct{}{}:
+		default:
+		}
 	}
 }
 

@@ -485,6 +485,25 @@ func TestUnanswered(t *testing.T) {
 	})
 }
 
+// TestSeconds: a call that takes longer than the registry allows is answered,
+// whether or not anything else happens.
+func TestSeconds(t *testing.T) {
+	s := runtime.NewSession(guard(t, runtime.Enforce, "approved\n    limits: {seconds: 1}"), audit.Server{Name: "harbour"}, audit.Who{User: "tester"})
+	c := start(t, stdio.Options{Command: server("no answer"), Session: s})
+	c.begin()
+	c.send(call)
+	if got := c.answer("1"); !strings.Contains(got, "more than the 1 seconds") {
+		t.Errorf("%s", got)
+	}
+	c.send(`{"jsonrpc":"2.0","id":2,"method":"ping"}`)
+	if got := c.answer("2"); !strings.Contains(got, `"result"`) {
+		t.Errorf("%s", got)
+	}
+	c.in.Close()
+	_ = c.end()
+	once(t, c.records)
+}
+
 // TestClients: a client may go in any way.
 func TestClients(t *testing.T) {
 	t.Run("without reading", func(t *testing.T) {

@@ -1,0 +1,233 @@
+package runtime
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/registry"
+	"github.com/sallyport-mcp/sallyport/runtime/audit"
+	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
+	"github.com/sallyport-mcp/sallyport/runtime/policy"
+	"github.com/sallyport-mcp/sallyport/runtime/redact"
+)
+
+// edit is a value of a message and what stands in its place.
+type edit struct {
+	at    jsonrpc.Range
+	with  []byte // JSON, or a part of a string of JSON
+	shape []byte // the same where only what looks alike is taken; nil: with
+	kinds []string
+}
+
+// redacted is a message without the values of these kinds in the part at: the
+// message's own bytes when there are none. The refusal says what was taken out,
+// or, with no bytes, that it cannot be.
+func (s *Session) redacted(m *jsonrpc.Message, at jsonrpc.Range, q *request, kinds []string) ([]byte, *Refusal) {
+	if len(kinds) == 0 {
+		return m.Raw(), nil
+	}
+	set, known := redact.New(kinds)
+	if !known {
+		return nil, &Refusal{Rule: RuleRedaction, Reason: "the registry has values taken out that this version does not know", Next: "use the version that checked the registry"}
+	}
+	edits := edits(set, m.Bytes, at)
+	if len(edits) == 0 {
+		return m.Raw(), nil
+	}
+	done := &Refusal{Rule: RuleRedaction, Reason: "taken out: " + counted(edits)}
+	out := apply(m, edits, jsonrpc.Range{})
+	if structured := m.Find(m.Result, "structuredContent"); !structured.IsZero() && q != nil && slices.ContainsFunc(edits, func(e edit) bool { return inside(e.at, structured) }) {
+		if schema := s.outputOf(q); schema != nil && !fits(schema, out) {
+			if out = apply(m, edits, structured); !fits(schema, out) {
+				return nil, &Refusal{Rule: RuleRedaction, Reason: counted(edits) + " cannot be taken out: the tool's outputSchema takes nothing in their place", Next: "ask for less"}
+			}
+		}
+	}
+	// What is forwarded is read as strictly as what came.
+	var again jsonrpc.Message
+	if err := jsonrpc.NewScanner(jsonrpc.Options{LoneSurrogates: true}).Scan(out, &again); err != nil {
+		return nil, &Refusal{Rule: RuleRedaction, Reason: counted(edits) + " cannot be taken out: they are names of members", Next: "ask for less"}
+	}
+	return out, done
+}
+
+// pass records and forwards a message that may go on, without what is to be
+// taken out of its part at.
+func (s *Session) pass(m *jsonrpc.Message, at jsonrpc.Range, q *request, kinds []string, r audit.Record, v *Verdict) {
+	frame, no := s.redacted(m, at, q, kinds)
+	switch {
+	case no == nil:
+		s.allow(v, r, "")
+	case frame != nil:
+		if !s.deny(v, r, audit.Change, no) {
+			frame = m.Raw()
+		}
+	case q == nil:
+		if s.deny(v, r, audit.Drop, no) {
+			if m.Kind == jsonrpc.Request {
+				delete(s.asked, string(m.AppendIDKey(nil)))
+				v.ToServer = append(v.ToServer, jsonrpc.AppendError(nil, m.ID.In(m.Bytes), CodeDenied, "not allowed: "+no.Rule, nil))
+			}
+			return
+		}
+		frame = m.Raw()
+	case s.deny(v, r, audit.Deny, no):
+		frame = no.answer(q.id, "the answer was withheld")
+	default:
+		frame = m.Raw()
+	}
+	v.ToClient = append(v.ToClient, frame)
+}
+
+// unasked is what is taken out of messages that answer no call: what the entry
+// has taken out of answers.
+func (s *Session) unasked(now time.Time) []string {
+	return s.decide(policy.Connect, "", nil, now).Redact
+}
+
+func inside(r, in jsonrpc.Range) bool { return r.Start >= in.Start && r.End <= in.End }
+
+// edits are the places of values in a part of a message, in order.
+func edits(set *redact.Set, b []byte, at jsonrpc.Range) []edit {
+	var out []edit
+	src := &analyzers.Source{Bytes: b}
+	for leaf := range jsonrpc.Texts(src, at) {
+		raw, named := leaf.Text.Raw(), ""
+		if !leaf.Key {
+			named = member(leaf.Pointer)
+		}
+		if named == "blob" {
+			if e, ok := blob(set, raw); ok {
+				e.at = rangeOf(leaf.Text.Span)
+				out = append(out, e)
+			}
+			continue
+		}
+		for _, found := range set.Find(named, raw) {
+			out = append(out, edit{
+				at: rangeOf(leaf.Text.At(found.Start, found.End)), kinds: []string{found.Kind},
+				with: inString(redact.Label(found.Kind)), shape: inString(redact.Shape(raw[found.Start:found.End])),
+			})
+		}
+	}
+	for number := range jsonrpc.Numbers(b, at) {
+		if kind, is := set.Number(string(number.In(b))); is {
+			out = append(out, edit{at: number, kinds: []string{kind}, with: []byte("0"), shape: []byte("1" + strings.Repeat("0", number.End-number.Start-1))})
+		}
+	}
+	slices.SortFunc(out, func(a, b edit) int { return a.at.Start - b.at.Start })
+	return out
+}
+
+// member is the name of the member that a JSON Pointer leads to, or of the list
+// that it leads into.
+func member(pointer []byte) string {
+	for {
+		i := bytes.LastIndexByte(pointer, '/')
+		if i < 0 {
+			return ""
+		}
+		if token := pointer[i+1:]; len(bytes.Trim(token, "0123456789")) > 0 {
+			return string(token)
+		}
+		pointer = pointer[:i]
+	}
+}
+
+// blob is a resource's text under base64 without its values.
+func blob(set *redact.Set, encoded string) (edit, bool) {
+	text, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
+		return edit{}, false
+	}
+	found := set.Find("", string(text))
+	if len(found) == 0 {
+		return edit{}, false
+	}
+	var e edit
+	var clear []byte
+	last := 0
+	for _, f := range found {
+		clear = append(append(clear, text[last:f.Start]...), redact.Label(f.Kind)...)
+		last = f.End
+		e.kinds = append(e.kinds, f.Kind)
+	}
+	e.with = base64.StdEncoding.AppendEncode(nil, append(clear, text[last:]...))
+	return e, true
+}
+
+func rangeOf(s analyzers.Span) jsonrpc.Range { return jsonrpc.Range{Start: s.Start, End: s.End} }
+
+// inString is text as it stands between the quotes of a string of JSON.
+func inString(text string) []byte {
+	b := jsonrpc.AppendString(nil, text)
+	return b[1 : len(b)-1]
+}
+
+// apply returns the message with all edits made; those inside shaped keep the
+// shape of what they replace.
+func apply(m *jsonrpc.Message, edits []edit, shaped jsonrpc.Range) []byte {
+	out := make([]byte, 0, m.Span.End-m.Span.Start+32*len(edits))
+	last := m.Span.Start
+	for _, e := range edits {
+		if e.at.Start < last {
+			continue // inside the one before
+		}
+		out = append(out, m.Bytes[last:e.at.Start]...)
+		if inside(e.at, shaped) && e.shape != nil {
+			out = append(out, e.shape...)
+		} else {
+			out = append(out, e.with...)
+		}
+		last = e.at.End
+	}
+	return append(out, m.Bytes[last:m.Span.End]...)
+}
+
+// counted says how many values of which kinds there are: "secrets: 1, emails: 2".
+func counted(edits []edit) string {
+	number := map[string]int{}
+	for _, e := range edits {
+		for _, kind := range e.kinds {
+			number[kind]++
+		}
+	}
+	var parts []string
+	for _, kind := range registry.RedactionKinds() {
+		if n := number[kind]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s: %d", kind, n))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// outputOf is the compiled outputSchema that was approved of a tool, nil
+// without one.
+func (s *Session) outputOf(q *request) *schema {
+	if s.guard.pins == nil || q.method != "tools/call" {
+		return nil
+	}
+	p := s.guard.pins.items[key("tool", q.name)]
+	if p == nil || p.tool == nil || len(p.tool.OutputSchema) == 0 {
+		return nil
+	}
+	if out := newSchema(p.tool.OutputSchema); out.compiled != nil {
+		return out
+	}
+	return nil
+}
+
+// fits reports whether the structured content of a message is as the schema
+// says.
+func fits(s *schema, frame []byte) bool {
+	at := jsonrpc.Find(frame, jsonrpc.Range{End: len(frame)}, "result", "structuredContent")
+	v, err := decode(json.RawMessage(at.In(frame)))
+	return err == nil && violation(s.compiled, v) == ""
+}
