@@ -2,6 +2,7 @@ package runtime_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -11,7 +12,9 @@ import (
 	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/runtime"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
+	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
 	"github.com/sallyport-mcp/sallyport/runtime/policy"
+	"github.com/sallyport-mcp/sallyport/runtime/redact"
 )
 
 // limited is a session with a server whose entry and policies say more.
@@ -149,6 +152,7 @@ func TestRedaction(t *testing.T) {
 		"no other form":      {"personal", `{"content":[],"structuredContent":{"by":"` + mail + `"}}`, "withheld"},
 		"a name of a member": {"personal", `{"content":[],"_meta":{"` + mail + `":1}}`, `{"content":[],"_meta":{"[redacted: emails]":1}}`},
 		"two such names":     {"personal", `{"content":[],"_meta":{"` + mail + `":1,"b` + mail + `":2}}`, "withheld"},
+		"beside another":     {"emails", `{"content":[],"_meta":{"a":"` + mail + `+49 40 1234567"}}`, `{"content":[],"_meta":{"a":"[redacted: emails]+49 40 1234567"}}`},
 		"a blob":             {"emails", `{"content":[{"type":"resource","resource":{"uri":"file:///a","blob":"YXNrIGFkYUBwb3J0LmV4YW1wbGUub3Jn"}}]}`, `{"content":[{"type":"resource","resource":{"uri":"file:///a","blob":"YXNrIFtyZWRhY3RlZDogZW1haWxzXQ=="}}]}`},
 	} {
 		s := limited(t, "    redaction: ["+c.kinds+"]\n", "", typed)
@@ -194,4 +198,47 @@ func TestRedactionUnasked(t *testing.T) {
 	if len(v.ToClient) != 1 || !bytes.Contains(v.ToClient[0], []byte(`"[redacted: emails] is gone"`)) {
 		t.Errorf("%s %s", said(&v), v.ToClient)
 	}
+}
+
+// FuzzRedaction: whatever a server answers, what goes on is one strict message
+// with the same id in which nothing is found any more.
+func FuzzRedaction(f *testing.F) {
+	for _, s := range []string{
+		`{"content":[{"type":"text","text":"ada@port.example.org, \u002b49 40 1234567"}]}`,
+		`{"content":[],"structuredContent":{"password":"Harbour-7-gate","card":4111111111111111,"x":["DE89 3704 0044 0532 0130 00"]}}`,
+		`{"contents":[{"uri":"file:///a","blob":"YXNrIGFkYUBwb3J0LmV4YW1wbGUub3Jn"}]}`,
+		`{"ada@port.example.org":{"ada@port.example.org":-4111111111111111}}`,
+	} {
+		f.Add([]byte(s))
+	}
+	set, _ := redact.New(registry.RedactionKinds())
+	s := limited(f, "    redaction: [secrets, personal]\n    limits: {seconds: 60, concurrent: 3}\n", "", tidal)
+	id := 10
+	f.Fuzz(func(t *testing.T, result []byte) {
+		var v runtime.Verdict
+		id++
+		s.FromClient(call(id, "tides"), &v, noon)
+		if len(v.ToServer) != 1 {
+			t.Fatal(said(&v))
+		}
+		s.FromServer(fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"result":%s}`, id, result), &v, noon)
+		if len(v.ToClient) == 0 { // no message: the call is still open
+			s.Expire(&v, noon.Add(time.Hour))
+		}
+		if len(v.ToClient) != 1 || !json.Valid(v.ToClient[0]) {
+			t.Fatalf("%s %q", said(&v), v.ToClient)
+		}
+		var m jsonrpc.Message
+		out := bytes.Clone(v.ToClient[0])
+		if err := jsonrpc.NewScanner(jsonrpc.Options{LoneSurrogates: true}).Scan(out, &m); err != nil || string(m.ID.In(out)) != fmt.Sprint(id) {
+			t.Fatalf("%v %s", err, out)
+		}
+		for leaf := range jsonrpc.Texts(&analyzers.Source{Bytes: out}, m.Result) {
+			for _, left := range set.Find("", leaf.Text.Raw()) {
+				if left.Kind != registry.RedactSecrets { // a label beside what was left can look like one
+					t.Fatalf("%s is left: %s", left.Kind, out)
+				}
+			}
+		}
+	})
 }

@@ -26,10 +26,21 @@ type edit struct {
 	kinds []string
 }
 
-// redacted is a message without the values of these kinds in the part at: the
+// body is the part of a message of the server that says something.
+func body(m *jsonrpc.Message) jsonrpc.Range {
+	switch {
+	case !m.Error.IsZero():
+		return m.Error
+	case !m.Result.IsZero():
+		return m.Result
+	}
+	return m.Params
+}
+
+// redacted is a message without the values of these kinds in its body: the
 // message's own bytes when there are none. The refusal says what was taken out,
 // or, with no bytes, that it cannot be.
-func (s *Session) redacted(m *jsonrpc.Message, at jsonrpc.Range, q *request, kinds []string) ([]byte, *Refusal) {
+func (s *Session) redacted(m *jsonrpc.Message, q *request, kinds []string) ([]byte, *Refusal) {
 	if len(kinds) == 0 {
 		return m.Raw(), nil
 	}
@@ -37,31 +48,44 @@ func (s *Session) redacted(m *jsonrpc.Message, at jsonrpc.Range, q *request, kin
 	if !known {
 		return nil, &Refusal{Rule: RuleRedaction, Reason: "the registry has values taken out that this version does not know", Next: "use the version that checked the registry"}
 	}
-	edits := edits(set, m.Bytes, at)
-	if len(edits) == 0 {
+	first := edits(set, m.Bytes, body(m))
+	if len(first) == 0 {
 		return m.Raw(), nil
 	}
-	done := &Refusal{Rule: RuleRedaction, Reason: "taken out: " + counted(edits)}
-	out := apply(m, edits, jsonrpc.Range{})
-	if structured := m.Find(m.Result, "structuredContent"); !structured.IsZero() && q != nil && slices.ContainsFunc(edits, func(e edit) bool { return inside(e.at, structured) }) {
-		if schema := s.outputOf(q); schema != nil && !fits(schema, out) {
-			if out = apply(m, edits, structured); !fits(schema, out) {
-				return nil, &Refusal{Rule: RuleRedaction, Reason: counted(edits) + " cannot be taken out: the tool's outputSchema takes nothing in their place", Next: "ask for less"}
-			}
+	refuse := func(why string) ([]byte, *Refusal) {
+		return nil, &Refusal{Rule: RuleRedaction, Reason: counted(first) + " cannot be taken out: " + why, Next: "ask for less"}
+	}
+	out := apply(m, first, jsonrpc.Range{})
+	// A label beside what was left can spell a value anew. What is forwarded is
+	// read as strictly as what came.
+	scanner := jsonrpc.NewScanner(jsonrpc.Options{LoneSurrogates: true})
+	var again jsonrpc.Message
+	for round := 0; ; round++ {
+		if scanner.Scan(out, &again) != nil {
+			return refuse("they are names of members")
+		}
+		left := edits(set, out, body(&again))
+		if len(left) == 0 {
+			break
+		}
+		if round == 4 {
+			return refuse("what is left holds others")
+		}
+		out = apply(&again, left, jsonrpc.Range{})
+	}
+	structured := m.Find(m.Result, "structuredContent")
+	if schema := s.outputOf(q); schema != nil && slices.ContainsFunc(first, func(e edit) bool { return inside(e.at, structured) }) && !fits(schema, out) {
+		if out = apply(m, first, structured); !fits(schema, out) || scanner.Scan(out, &again) != nil {
+			return refuse("the tool's outputSchema takes nothing in their place")
 		}
 	}
-	// What is forwarded is read as strictly as what came.
-	var again jsonrpc.Message
-	if err := jsonrpc.NewScanner(jsonrpc.Options{LoneSurrogates: true}).Scan(out, &again); err != nil {
-		return nil, &Refusal{Rule: RuleRedaction, Reason: counted(edits) + " cannot be taken out: they are names of members", Next: "ask for less"}
-	}
-	return out, done
+	return out, &Refusal{Rule: RuleRedaction, Reason: "taken out: " + counted(first)}
 }
 
 // pass records and forwards a message that may go on, without what is to be
-// taken out of its part at.
-func (s *Session) pass(m *jsonrpc.Message, at jsonrpc.Range, q *request, kinds []string, r audit.Record, v *Verdict) {
-	frame, no := s.redacted(m, at, q, kinds)
+// taken out of it.
+func (s *Session) pass(m *jsonrpc.Message, q *request, kinds []string, r audit.Record, v *Verdict) {
+	frame, no := s.redacted(m, q, kinds)
 	switch {
 	case no == nil:
 		s.allow(v, r, "")
@@ -211,7 +235,7 @@ func counted(edits []edit) string {
 // outputOf is the compiled outputSchema that was approved of a tool, nil
 // without one.
 func (s *Session) outputOf(q *request) *schema {
-	if s.guard.pins == nil || q.method != "tools/call" {
+	if q == nil || s.guard.pins == nil || q.method != "tools/call" {
 		return nil
 	}
 	p := s.guard.pins.items[key("tool", q.name)]

@@ -112,13 +112,13 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 		s.listFailed(q, v, &Refusal{Rule: RuleListing, Reason: "the server does not list what it offers", Next: "try again, or look into the server's log"}, now)
 		return
 	}
-	body, path, kind := m.Result, "result", documentOf(q.method)
+	at, path, kind := m.Result, "result", documentOf(q.method)
 	if !m.Error.IsZero() {
-		body, path, kind = m.Error, "error", "error"
+		at, path, kind = m.Error, "error", "error"
 	}
-	no := s.asksFor(m, body, q.offers)
+	no := s.asksFor(m, at, q.offers)
 	if no == nil {
-		no = s.judged(kind, q.name, path, m, body)
+		no = s.judged(kind, q.name, path, m, at)
 	}
 	if no != nil {
 		if s.deny(v, r, audit.Deny, no) {
@@ -138,7 +138,7 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 		s.forward(m, v)
 		return
 	}
-	s.pass(m, body, q, q.redact, r, v)
+	s.pass(m, q, q.redact, r, v)
 }
 
 // waits reports whether a request has not been sent yet.
@@ -385,7 +385,7 @@ func (s *Session) serverRequest(m *jsonrpc.Message, v *Verdict, now time.Time) {
 		s.forward(m, v)
 		return
 	}
-	s.pass(m, m.Params, nil, s.unasked(now), r, v)
+	s.pass(m, nil, s.unasked(now), r, v)
 }
 
 // mayAskClient decides on what a server asks of the client.
@@ -427,7 +427,7 @@ func (s *Session) serverNotification(m *jsonrpc.Message, v *Verdict, now time.Ti
 		s.forward(m, v)
 		return
 	}
-	s.pass(m, m.Params, nil, s.unasked(now), r, v)
+	s.pass(m, nil, s.unasked(now), r, v)
 }
 
 // mayTell decides on a notification of the server.
