@@ -108,6 +108,7 @@ type compiledEntry struct {
 	Until        string              `json:"until,omitzero"`
 	ApprovedBy   string              `json:"approvedBy,omitzero"`
 	Reason       string              `json:"reason,omitzero"`
+	Findings     []string            `json:"findings,omitzero"`
 }
 
 // compiledLimits are Limits as they are spelled in the document.
@@ -132,7 +133,7 @@ func (r *Registry) Encode(p Provenance, key ed25519.PrivateKey) ([]byte, error) 
 		c.Servers = append(c.Servers, compiledEntry{
 			e.ID, e.Status, e.Transport, e.Match.Argv, e.Match.PURL, e.Match.URL, e.Match.Image, e.Match.Env, e.Match.FileSHA256, e.Match.ScriptSHA256, e.Match.Integrity, e.Manifest.Digest, e.Manifest.Path,
 			e.Environments, e.Units, e.Projects, e.Roles, e.Clients, e.Tools.Allow, e.Tools.Deny, compiledLimits(e.Limits), e.Redaction, e.Zone,
-			e.Evidence.Until, e.Evidence.ApprovedBy, e.Evidence.Reason,
+			e.Evidence.Until, e.Evidence.ApprovedBy, e.Evidence.Reason, e.Evidence.Findings,
 		})
 	}
 	payload, err := json.Marshal(c)
@@ -284,7 +285,7 @@ func (c *compiledDocument) document(src *analyzers.Source) (*Document, error) {
 			Match:    Match{s.Argv, s.PURL, s.URL, s.Image, s.Env, s.FileSHA256, s.ScriptSHA256, s.Integrity},
 			Manifest: Manifest{Digest: s.Manifest, Path: s.ManifestPath}, Tools: Tools{s.Allow, s.Deny}, Limits: Limits(s.Limits), Redaction: s.Redaction, Zone: s.Zone,
 			Environments: s.Environments, Units: s.Units, Projects: s.Projects, Roles: s.Roles, Clients: s.Clients,
-			Evidence: Evidence{Until: s.Until, ApprovedBy: s.ApprovedBy, Reason: s.Reason},
+			Evidence: Evidence{Until: s.Until, ApprovedBy: s.ApprovedBy, Reason: s.Reason, Findings: s.Findings},
 		}
 		label("server", seen, s.ID)
 		switch {

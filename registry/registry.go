@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/rules"
 )
 
 // The head of every document.
@@ -123,6 +124,22 @@ type Manifest struct{ Digest, Path string }
 // Tools is a choice of tools by their exact names. A nil Allow allows every
 // tool that is not denied, an empty one none.
 type Tools struct{ Allow, Deny []string }
+
+// Risk is the worst severity of what a review found: "none" where it found
+// nothing, "" where nobody has decided on the entry.
+func (e *Entry) Risk() string {
+	if e.Evidence.ApprovedBy == "" {
+		return ""
+	}
+	worst, risk := rules.Severity(0), "none"
+	for _, finding := range e.Evidence.Findings {
+		word, _, _ := strings.Cut(finding, " ")
+		if level, ok := rules.ParseSeverity(word); ok && level > worst {
+			worst, risk = level, word
+		}
+	}
+	return risk
+}
 
 // Limits of one server and of one connection with it; zero means no limit of
 // its own. A call is of a tool, a prompt or a resource.

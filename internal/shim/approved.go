@@ -134,7 +134,7 @@ func (a *approved) load(now time.Time) (*runtime.Guard, error) {
 		}
 	}
 	c := runtime.Config{
-		Policy: set, Identity: id, Who: who, User: account(), Mode: a.mode, Rules: list, SecretsAllowed: a.allowSecrets,
+		Policy: set, Identity: id, Who: who, User: account(), Agent: a.agent, Mode: a.mode, Rules: list, SecretsAllowed: a.allowSecrets,
 		Limits: runtime.Limits{MinVersion: a.minProtocol},
 	}
 	entry := set.Server(id).Decide(&policy.Request{Who: who, User: c.User, Action: policy.Connect, Today: now.UTC().Format(time.DateOnly)}).Entry

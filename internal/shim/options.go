@@ -34,6 +34,7 @@ OPTIONS
   --servers CONFIG      a client configuration that declares the server called --name
   --name NAME           what the client calls the server
   --as WHO              unit=, project=, environment=, role=, client= (default: $SALLYPORT_AS)
+  --agent NAME          on whose behalf the client speaks, for policies and records (default: $SALLYPORT_AGENT)
   --mode MODE           enforce (default), warn, observe
   --audit FILE          append a record of each decision
   --lossy-audit         go on when a record cannot be written
@@ -56,6 +57,7 @@ var errHelp = errors.New("help")
 // options is the command line.
 type options struct {
 	registry, manifest, servers, name, as string
+	agent                                 string
 	signature                             Signature
 	policies                              []string
 	mode                                  runtime.Mode
@@ -90,6 +92,7 @@ func parse(args []string, w World) (*options, error) {
 	f.StringVar(&o.servers, "servers", "", "")
 	f.StringVar(&o.name, "name", "", "")
 	f.StringVar(&o.as, "as", env(w, "SALLYPORT_AS"), "")
+	f.StringVar(&o.agent, "agent", env(w, "SALLYPORT_AGENT"), "")
 	f.StringVar(&mode, "mode", string(runtime.Enforce), "")
 	f.StringVar(&o.auditFile, "audit", env(w, "SALLYPORT_AUDIT"), "")
 	f.BoolVar(&o.lossyAudit, "lossy-audit", false, "")

@@ -185,7 +185,7 @@ func (o *options) records(g *runtime.Guard) (audit.Who, audit.Server) {
 		server.Image = id.Images[0]
 	}
 	return audit.Who{
-		User: g.User, Client: g.Who.Client, Unit: g.Who.Unit, Project: g.Who.Project, Environment: g.Who.Environment, Roles: g.Who.Roles,
+		User: g.User, Agent: g.Agent, Client: g.Who.Client, Unit: g.Who.Unit, Project: g.Who.Project, Environment: g.Who.Environment, Roles: g.Who.Roles,
 	}, server
 }
 

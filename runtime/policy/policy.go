@@ -38,8 +38,8 @@ type Request struct {
 	Arguments []byte
 
 	ClientInfo string // the name that the client gives itself
-	Zone       string // of the session
-	Risk       string
+	Zone       string // of the session; "": that of the entry
+	Risk       string // "": what the entry's evidence says (registry.Entry.Risk)
 	Protocol   string // version of MCP
 	Today      string // YYYY-MM-DD, in UTC
 }

@@ -154,6 +154,29 @@ permit (principal, action, resource) when { context.arguments has card && contex
 	}
 }
 
+// TestRisk: what a review found is there for policies, unless the request says
+// otherwise.
+func TestRisk(t *testing.T) {
+	v := compile(t, `@id("calm") forbid (principal, action == Action::"tools/call", resource) when { context has risk && context.risk != "none" };`).Server(command("npx -y files@1.0.0"))
+	entry := v.Decide(&Request{Action: CallTool, Name: "read", Today: today}).Entry
+	for risk, allowed := range map[string]bool{"none": true, "low": false} {
+		entry.Evidence.Findings = nil
+		if risk != "none" {
+			entry.Evidence.Findings = []string{"info note", risk + " unpinned-package"}
+		}
+		if got := entry.Risk(); got != risk {
+			t.Errorf("%q; want %q", got, risk)
+		}
+		// Another user: what was decided for one is remembered.
+		if d := v.Decide(&Request{Action: CallTool, Name: "read", User: risk, Today: today}); d.Allowed != allowed {
+			t.Errorf("%s: %+v", risk, d)
+		}
+	}
+	if d := v.Decide(&Request{Action: CallTool, Name: "read", Risk: "high", Today: today}); d.Allowed {
+		t.Errorf("%+v", d)
+	}
+}
+
 // TestProblems: what Compile says of policy files, and where.
 func TestProblems(t *testing.T) {
 	for _, test := range []struct {

@@ -48,10 +48,14 @@ func (v *Server) ask(p *prepared, r *Request, k kind) error {
 		Parents:    v.parents,
 		Attributes: types.NewRecord(types.RecordMap{"name": types.String(name)}),
 	}
+	zone, risk := r.Zone, r.Risk
+	if e := p.answer.Entry; e != nil {
+		zone, risk = cmp.Or(zone, e.Zone), cmp.Or(risk, e.Risk())
+	}
 	p.context = types.RecordMap{"today": today, "arguments": types.Record{}}
 	for _, m := range [...]struct{ name, value string }{
 		{"client", client}, {"clientInfo", r.ClientInfo}, {"user", r.User}, {"agent", r.Agent}, {"unit", unit}, {"project", r.Who.Project},
-		{"environment", r.Who.Environment}, {"zone", r.Zone}, {"risk", r.Risk}, {"protocol", r.Protocol}, {"surface", v.id.Surface},
+		{"environment", r.Who.Environment}, {"zone", zone}, {"risk", risk}, {"protocol", r.Protocol}, {"surface", v.id.Surface},
 	} {
 		if m.value != "" {
 			p.context[types.String(m.name)] = types.String(m.value)
