@@ -18,8 +18,8 @@ import (
 	"github.com/sallyport-mcp/sallyport/runtime/redact"
 )
 
-// edit is a value of a message and what stands in its place.
-type edit struct {
+// taken is a value of a message that is taken out, and what stands in its place.
+type taken struct {
 	at    jsonrpc.Range
 	with  []byte // JSON, or a part of a string of JSON
 	shape []byte // the same where only what looks alike is taken; nil: with
@@ -48,7 +48,7 @@ func (s *Session) redacted(m *jsonrpc.Message, q *request, kinds []string) ([]by
 	if !known {
 		return nil, &Refusal{Rule: RuleRedaction, Reason: "the registry has values taken out that this version does not know", Next: "use the version that checked the registry"}
 	}
-	first := edits(set, m.Bytes, body(m))
+	first := values(set, m.Bytes, body(m))
 	if len(first) == 0 {
 		return m.Raw(), nil
 	}
@@ -64,7 +64,7 @@ func (s *Session) redacted(m *jsonrpc.Message, q *request, kinds []string) ([]by
 		if scanner.Scan(out, &again) != nil {
 			return refuse("they are names of members")
 		}
-		left := edits(set, out, body(&again))
+		left := values(set, out, body(&again))
 		if len(left) == 0 {
 			break
 		}
@@ -74,7 +74,7 @@ func (s *Session) redacted(m *jsonrpc.Message, q *request, kinds []string) ([]by
 		out = apply(&again, left, jsonrpc.Range{})
 	}
 	structured := m.Find(m.Result, "structuredContent")
-	if schema := s.outputOf(q); schema != nil && slices.ContainsFunc(first, func(e edit) bool { return inside(e.at, structured) }) && !fits(schema, out) {
+	if schema := s.outputOf(q); schema != nil && slices.ContainsFunc(first, func(e taken) bool { return inside(e.at, structured) }) && !fits(schema, out) {
 		if out = apply(m, first, structured); !fits(schema, out) || scanner.Scan(out, &again) != nil {
 			return refuse("the tool's outputSchema takes nothing in their place")
 		}
@@ -118,9 +118,9 @@ func (s *Session) unasked(now time.Time) []string {
 
 func inside(r, in jsonrpc.Range) bool { return r.Start >= in.Start && r.End <= in.End }
 
-// edits are the places of values in a part of a message, in order.
-func edits(set *redact.Set, b []byte, at jsonrpc.Range) []edit {
-	var out []edit
+// values are the places of values in a part of a message, in order.
+func values(set *redact.Set, b []byte, at jsonrpc.Range) []taken {
+	var out []taken
 	src := &analyzers.Source{Bytes: b}
 	for leaf := range jsonrpc.Texts(src, at) {
 		raw, named := leaf.Text.Raw(), ""
@@ -135,7 +135,7 @@ func edits(set *redact.Set, b []byte, at jsonrpc.Range) []edit {
 			continue
 		}
 		for _, found := range set.Find(named, raw) {
-			out = append(out, edit{
+			out = append(out, taken{
 				at: rangeOf(leaf.Text.At(found.Start, found.End)), kinds: []string{found.Kind},
 				with: inString(redact.Label(found.Kind)), shape: inString(redact.Shape(raw[found.Start:found.End])),
 			})
@@ -143,10 +143,10 @@ func edits(set *redact.Set, b []byte, at jsonrpc.Range) []edit {
 	}
 	for number := range jsonrpc.Numbers(b, at) {
 		if kind, is := set.Number(string(number.In(b))); is {
-			out = append(out, edit{at: number, kinds: []string{kind}, with: []byte("0"), shape: []byte("1" + strings.Repeat("0", number.End-number.Start-1))})
+			out = append(out, taken{at: number, kinds: []string{kind}, with: []byte("0"), shape: []byte("1" + strings.Repeat("0", number.End-number.Start-1))})
 		}
 	}
-	slices.SortFunc(out, func(a, b edit) int { return a.at.Start - b.at.Start })
+	slices.SortFunc(out, func(a, b taken) int { return a.at.Start - b.at.Start })
 	return out
 }
 
@@ -166,16 +166,16 @@ func member(pointer []byte) string {
 }
 
 // blob is a resource's text under base64 without its values.
-func blob(set *redact.Set, encoded string) (edit, bool) {
+func blob(set *redact.Set, encoded string) (taken, bool) {
 	text, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil || !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
-		return edit{}, false
+		return taken{}, false
 	}
 	found := set.Find("", string(text))
 	if len(found) == 0 {
-		return edit{}, false
+		return taken{}, false
 	}
-	var e edit
+	var e taken
 	var clear []byte
 	last := 0
 	for _, f := range found {
@@ -195,12 +195,12 @@ func inString(text string) []byte {
 	return b[1 : len(b)-1]
 }
 
-// apply returns the message with all edits made; those inside shaped keep the
+// apply returns the message without them; those inside shaped keep the
 // shape of what they replace.
-func apply(m *jsonrpc.Message, edits []edit, shaped jsonrpc.Range) []byte {
-	out := make([]byte, 0, m.Span.End-m.Span.Start+32*len(edits))
+func apply(m *jsonrpc.Message, all []taken, shaped jsonrpc.Range) []byte {
+	out := make([]byte, 0, m.Span.End-m.Span.Start+32*len(all))
 	last := m.Span.Start
-	for _, e := range edits {
+	for _, e := range all {
 		if e.at.Start < last {
 			continue // inside the one before
 		}
@@ -216,9 +216,9 @@ func apply(m *jsonrpc.Message, edits []edit, shaped jsonrpc.Range) []byte {
 }
 
 // counted says how many values of which kinds there are: "secrets: 1, emails: 2".
-func counted(edits []edit) string {
+func counted(all []taken) string {
 	number := map[string]int{}
-	for _, e := range edits {
+	for _, e := range all {
 		for _, kind := range e.kinds {
 			number[kind]++
 		}
