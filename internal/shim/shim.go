@@ -57,6 +57,7 @@ type Signature struct{ Bundle, Key, TrustedRoot, Identity, Issuer string }
 // It returns the exit code: that of the server, 1 when it was refused, 2 when
 // the command line or the registry cannot be used.
 func Run(ctx context.Context, args []string, w World) int {
+	useProcessors()
 	o, err := parse(args, w)
 	if errors.Is(err, errHelp) {
 		fmt.Fprint(w.Stdout, usage)
