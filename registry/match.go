@@ -3,7 +3,6 @@ package registry
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/analyzers/launch"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 // Identity is what a server is, as far as its declaration says: what is
@@ -170,7 +170,7 @@ func steers(name string) bool {
 // pkg is a purl taken apart: key holds type, namespace and name.
 type pkg struct{ key, version string }
 
-var pypiRuns = regexp.MustCompile(`[-_.]+`)
+var pypiRuns = pattern.New(`[-_.]+`)
 
 func parsePURL(s string) (pkg, error) {
 	if strings.HasPrefix(s, "source:") {
@@ -318,14 +318,14 @@ func (m *Match) check(status Status) error {
 	return nil
 }
 
-var integrityForm = regexp.MustCompile(`^(?:sha512-[A-Za-z0-9+/]{86}==|sha256:[0-9a-f]{64})$`)
+var integrityForm = pattern.New(`^(?:sha512-[A-Za-z0-9+/]{86}==|sha256:[0-9a-f]{64})$`)
 
 // exactForms are the versions that never move, by purl type; other types have
 // no ranges in a purl.
-var exactForms = map[string]*regexp.Regexp{
-	"npm":    regexp.MustCompile(`^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$`),
-	"golang": regexp.MustCompile(`^v\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+incompatible)?$|^[0-9a-f]{40}$`),
-	"pypi":   regexp.MustCompile(`^\d+(?:!\d+)?[0-9A-Za-z.+_-]*$`),
+var exactForms = map[string]*pattern.Pattern{
+	"npm":    pattern.New(`^\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?$`),
+	"golang": pattern.New(`^v\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+incompatible)?$|^[0-9a-f]{40}$`),
+	"pypi":   pattern.New(`^\d+(?:!\d+)?[0-9A-Za-z.+_-]*$`),
 }
 
 // exact reports whether a version is one that never moves.
@@ -367,7 +367,7 @@ type matcher struct {
 	argv  []string
 	pkg   *pkg
 	image *image
-	url   *pattern
+	url   *locations
 	env   []string
 
 	starts func() *subject // what the argv starts, to recognise it after a change; see command

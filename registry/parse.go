@@ -2,12 +2,12 @@ package registry
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/analyzers/tree"
 )
 
@@ -177,11 +177,11 @@ func (r *reader) number(into *int, most int) func(*tree.Node) {
 }
 
 var (
-	dateForm  = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
-	nameForm  = regexp.MustCompile(`^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$`)
-	spaceForm = regexp.MustCompile(`^[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+$`)
-	hexForm   = regexp.MustCompile(`^[0-9a-f]{64}$`)
-	findForm  = regexp.MustCompile(`^(info|low|medium|high|critical) [a-z0-9-]+$`)
+	dateForm  = pattern.New(`^\d{4}-\d{2}-\d{2}$`)
+	nameForm  = pattern.New(`^[a-zA-Z0-9.-]+/[a-zA-Z0-9._-]+$`)
+	spaceForm = pattern.New(`^[a-zA-Z0-9-]+(\.[a-zA-Z0-9-]+)+$`)
+	hexForm   = pattern.New(`^[0-9a-f]{64}$`)
+	findForm  = pattern.New(`^(info|low|medium|high|critical) [a-z0-9-]+$`)
 )
 
 // isID reports whether s is an id: letters, digits, dots, dashes and

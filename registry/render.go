@@ -3,19 +3,19 @@ package registry
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 // plainForm is what YAML reads as the same text with and without quotes, in
 // every version of it, in block and in flow style.
-var plainForm = regexp.MustCompile(`^[A-Za-z_/][A-Za-z0-9_./@+-]*(?: [A-Za-z0-9_./@+(-][A-Za-z0-9_./@+()-]*)*$`)
+var plainForm = pattern.New(`^[A-Za-z_/][A-Za-z0-9_./@+-]*(?: [A-Za-z0-9_./@+(-][A-Za-z0-9_./@+()-]*)*$`)
 
 // typed are words that some YAML reader takes for something else than text.
-var typed = regexp.MustCompile(`(?i)^(?:y|n|yes|no|on|off|true|false|null|nan|inf|\d[\d_.eE+-]*|\.\d.*)$`)
+var typed = pattern.New(`(?i)^(?:y|n|yes|no|on|off|true|false|null|nan|inf|\d[\d_.eE+-]*|\.\d.*)$`)
 
 // scalar writes a text on one line. Whatever a reader would not see is
 // escaped: the document is reviewed by eye.

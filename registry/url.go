@@ -18,8 +18,8 @@ type location struct {
 	odd    bool   // only its host is known: nothing covers it
 }
 
-// pattern is a location, or all below its path.
-type pattern struct {
+// locations are one location, or all below its path.
+type locations struct {
 	location
 	below bool // the path ended in "/*": path ends in "/" and begins every match
 	any   bool // the query was "?*"
@@ -87,8 +87,8 @@ func parseLocation(s string) (*location, error) {
 // hostProfile maps as browsers do, so that every spelling of a host is one.
 var hostProfile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(true), idna.Transitional(false))
 
-func parsePattern(s string) (*pattern, error) {
-	p := &pattern{}
+func parsePattern(s string) (*locations, error) {
+	p := &locations{}
 	if strings.HasSuffix(s, "?*") {
 		s, p.any = strings.TrimSuffix(s, "?*"), true
 	}
@@ -106,7 +106,7 @@ func parsePattern(s string) (*pattern, error) {
 	return p, nil
 }
 
-func (p *pattern) covers(l *location) bool {
+func (p *locations) covers(l *location) bool {
 	if l.odd || p.scheme != l.scheme || p.host != l.host || !p.any && p.query != l.query {
 		return false
 	}
@@ -114,7 +114,7 @@ func (p *pattern) covers(l *location) bool {
 }
 
 // String is the pattern as it is compared.
-func (p *pattern) String() string {
+func (p *locations) String() string {
 	s := p.scheme + "://" + p.host + p.path
 	if p.below {
 		s += "*"
@@ -126,7 +126,7 @@ func (p *pattern) String() string {
 }
 
 // coversPattern reports whether everything that q stands for, p does, too.
-func (p *pattern) coversPattern(q *pattern) bool {
+func (p *locations) coversPattern(q *locations) bool {
 	if q.below && !p.below || q.any && !p.any {
 		return false
 	}

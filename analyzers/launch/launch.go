@@ -135,31 +135,34 @@ func (r *resolver) wrapper(c *call) string {
 // match finds the row of a program and reads its options; nil without a row.
 func match(program string, words []analyzers.Text) *call {
 	key := program
-	if _, ok := rows[key]; !ok && !programs[key] {
+	if _, ok := rows()[key]; !ok && !programs()[key] {
 		key = strings.TrimRight(key, "0123456789.") // python3.11
 	}
-	if programs[key] {
+	if programs()[key] {
 		c := &call{}
-		g := globals[key]
+		g := &grammar{}
+		if global, ok := globals[key]; ok {
+			g = global()
+		}
 		g.scan(c, words[1:])
 		for n := min(3, len(c.rest)); n > 0; n-- {
 			if sub := subcommand(c.rest[:n]); sub != "" {
-				if row, ok := rows[key+" "+sub]; ok {
+				if row, ok := rows()[key+" "+sub]; ok {
 					c.row, c.name = row, program+" "+sub
 					rest := c.rest[n:]
 					c.rest, c.dashes = nil, false
-					row.grammar.scan(c, rest)
+					row.grammar().scan(c, rest)
 					return c
 				}
 			}
 		}
 	}
-	row, ok := rows[key]
+	row, ok := rows()[key]
 	if !ok {
 		return nil
 	}
 	c := &call{row: row, name: program}
-	row.grammar.scan(c, words[1:])
+	row.grammar().scan(c, words[1:])
 	return c
 }
 

@@ -95,7 +95,7 @@ func TestResolve(t *testing.T) {
 				t.Errorf("%s\n got %s\nwant %s", line, got, text[1:])
 			}
 			check(t, l)
-			for row := range rows {
+			for row := range rows() {
 				if strings.Contains(" "+strings.ToLower(line)+" ", " "+row+" ") {
 					used[row] = true
 				}
@@ -176,7 +176,7 @@ func TestTable(t *testing.T) {
 				t.Errorf("row %q is there twice or not in lower case", name)
 			}
 			seen[name] = true
-			for spelling, r := range rows[name].grammar.rules {
+			for spelling, r := range rows()[name].grammar().rules {
 				if !known[r.meaning] {
 					t.Errorf("%s %s: unknown meaning %q", name, spelling, r.meaning)
 				}

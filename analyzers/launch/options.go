@@ -67,8 +67,8 @@ type grammar struct {
 
 // newGrammar reads the table's notation: options are separated by spaces, the
 // spellings of one by commas, the canonical one last: "-e,--env -c,--call:line".
-func newGrammar(values, switches string, s style) grammar {
-	g := grammar{map[string]rule{}, s}
+func newGrammar(values, switches string, s style) *grammar {
+	g := &grammar{map[string]rule{}, s}
 	for i, list := range [...]string{values, switches} {
 		for field := range strings.FieldsSeq(list) {
 			spellings, m, _ := strings.Cut(field, ":")

@@ -1,6 +1,9 @@
 package launch
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // operand is what the first word that is no option is to a program.
 type operand uint8
@@ -250,50 +253,59 @@ var table = []launcher{
 
 // globals are the options that a program with subcommands takes in front of
 // them.
-var globals = map[string]grammar{
-	"npm":      newGrammar("-p,--package:spec "+npmValues, npmSwitches, swallow),
-	"pnpm":     newGrammar("--package:spec -C,--dir --filter -F,--filter --registry:registry --reporter --loglevel", "-r,--recursive -w,--workspace-root -s,--silent", 0),
-	"yarn":     newGrammar("--cwd", "-s,--silent", 0),
-	"bun":      newGrammar(bunValues, bunSwitches, lenient),
-	"deno":     newGrammar(denoValues, denoSwitches, lenient),
-	"uv":       newGrammar(uvValues, uvSwitches, 0),
-	"docker":   newGrammar("--config -c,--context -H,--host -l,--log-level --tlscacert --tlscert --tlskey", "-D,--debug --tls --tlsverify", 0),
-	"podman":   newGrammar("--connection -c,--connection --url --identity --log-level --root --runroot --storage-driver --storage-opt --cgroup-manager", "-r,--remote", 0),
-	"nerdctl":  newGrammar("-a,--address -H,--host -n,--namespace --snapshotter --data-root --host-gateway-ip", "--debug --insecure-registry", 0),
-	"fastmcp":  newGrammar("", "", lenient),
-	"nix":      newGrammar("--extra-experimental-features --experimental-features --option:pair --log-format", "-L,--print-build-logs --quiet -v,--verbose --offline --refresh", 0),
-	"mise":     newGrammar("-C,--cd -E,--env -j,--jobs", "-q,--quiet -v,--verbose -y,--yes", 0),
-	"doppler":  newGrammar("--config-dir --api-host --dashboard-host --attempts --timeout -t,--token --configuration --scope", "--json --no-check-version --debug --silent --print-config", 0),
-	"op":       newGrammar("--account --cache --config --encoding --format --session", "--debug --iso-timestamps --no-color", 0),
-	"dotenv":   newGrammar("-e,--env -f,--file,--env-file -v,--variable -p -c,--cascade", "-o,--override --quiet", 0),
-	"cargo":    newGrammar("--config -C -Z --color", "-q,--quiet -v,--verbose --locked --offline --frozen", 0),
-	"poetry":   newGrammar("-C,--directory -P,--project", "-n,--no-interaction -q,--quiet", 0),
-	"composer": newGrammar("-d,--working-dir", "-n,--no-interaction -q,--quiet", 0),
-	"thv":      newGrammar("", "--debug", 0),
-	"dotnet":   newGrammar("", "-d,--diagnostics", lenient),
+var globals = map[string]func() *grammar{
+	"npm":      lazily("-p,--package:spec "+npmValues, npmSwitches, swallow),
+	"pnpm":     lazily("--package:spec -C,--dir --filter -F,--filter --registry:registry --reporter --loglevel", "-r,--recursive -w,--workspace-root -s,--silent", 0),
+	"yarn":     lazily("--cwd", "-s,--silent", 0),
+	"bun":      lazily(bunValues, bunSwitches, lenient),
+	"deno":     lazily(denoValues, denoSwitches, lenient),
+	"uv":       lazily(uvValues, uvSwitches, 0),
+	"docker":   lazily("--config -c,--context -H,--host -l,--log-level --tlscacert --tlscert --tlskey", "-D,--debug --tls --tlsverify", 0),
+	"podman":   lazily("--connection -c,--connection --url --identity --log-level --root --runroot --storage-driver --storage-opt --cgroup-manager", "-r,--remote", 0),
+	"nerdctl":  lazily("-a,--address -H,--host -n,--namespace --snapshotter --data-root --host-gateway-ip", "--debug --insecure-registry", 0),
+	"fastmcp":  lazily("", "", lenient),
+	"nix":      lazily("--extra-experimental-features --experimental-features --option:pair --log-format", "-L,--print-build-logs --quiet -v,--verbose --offline --refresh", 0),
+	"mise":     lazily("-C,--cd -E,--env -j,--jobs", "-q,--quiet -v,--verbose -y,--yes", 0),
+	"doppler":  lazily("--config-dir --api-host --dashboard-host --attempts --timeout -t,--token --configuration --scope", "--json --no-check-version --debug --silent --print-config", 0),
+	"op":       lazily("--account --cache --config --encoding --format --session", "--debug --iso-timestamps --no-color", 0),
+	"dotenv":   lazily("-e,--env -f,--file,--env-file -v,--variable -p -c,--cascade", "-o,--override --quiet", 0),
+	"cargo":    lazily("--config -C -Z --color", "-q,--quiet -v,--verbose --locked --offline --frozen", 0),
+	"poetry":   lazily("-C,--directory -P,--project", "-n,--no-interaction -q,--quiet", 0),
+	"composer": lazily("-d,--working-dir", "-n,--no-interaction -q,--quiet", 0),
+	"thv":      lazily("", "--debug", 0),
+	"dotnet":   lazily("", "-d,--diagnostics", lenient),
 }
 
-// rows finds a row by its command, words separated by one space; grammars are
-// built once beside it.
-var rows, programs = index(table)
+// lazily is a grammar that is built when it is first used.
+func lazily(values, switches string, s style) func() *grammar {
+	return sync.OnceValue(func() *grammar { return newGrammar(values, switches, s) })
+}
+
+// rows finds a row by its command, words separated by one space.
+var rows = sync.OnceValue(func() map[string]row {
+	byName := map[string]row{}
+	for i := range table {
+		l := &table[i]
+		r := row{l, lazily(l.values, l.switches, l.style)}
+		for name := range strings.SplitSeq(l.names, ",") {
+			byName[name] = r
+		}
+	}
+	return byName
+})
 
 type row struct {
 	*launcher
-	grammar grammar
+	grammar func() *grammar
 }
 
-// index also tells which programs have subcommands.
-func index(table []launcher) (map[string]row, map[string]bool) {
-	byName, withSub := map[string]row{}, map[string]bool{}
-	for i := range table {
-		l := &table[i]
-		r := row{l, newGrammar(l.values, l.switches, l.style)}
-		for name := range strings.SplitSeq(l.names, ",") {
-			byName[name] = r
-			if program, _, sub := strings.Cut(name, " "); sub {
-				withSub[program] = true
-			}
+// programs are those that have subcommands.
+var programs = sync.OnceValue(func() map[string]bool {
+	withSub := map[string]bool{}
+	for name := range rows() {
+		if program, _, sub := strings.Cut(name, " "); sub {
+			withSub[program] = true
 		}
 	}
-	return byName, withSub
-}
+	return withSub
+})

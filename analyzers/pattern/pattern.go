@@ -33,3 +33,13 @@ func (p *Pattern) FindStringIndex(s string) []int { return p.Regexp().FindString
 
 // FindStringSubmatch is that of package regexp.
 func (p *Pattern) FindStringSubmatch(s string) []string { return p.Regexp().FindStringSubmatch(s) }
+
+// FindAllStringIndex is that of package regexp.
+func (p *Pattern) FindAllStringIndex(s string, n int) [][]int {
+	return p.Regexp().FindAllStringIndex(s, n)
+}
+
+// ReplaceAllString is that of package regexp.
+func (p *Pattern) ReplaceAllString(src, repl string) string {
+	return p.Regexp().ReplaceAllString(src, repl)
+}

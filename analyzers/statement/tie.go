@@ -3,11 +3,11 @@ package statement
 import (
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 // Tie gives manifests to servers whose package or image they name, under
@@ -133,10 +133,10 @@ func Shipped(fsys fs.FS, prefix string, c *analyzers.Catalog) {
 }
 
 // nameForm keeps a package's name from leading anywhere else.
-var nameForm = regexp.MustCompile(`^(@[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*$`)
+var nameForm = pattern.New(`^(@[A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*$`)
 
 // runs are what PyPI takes for one dash in a name (PEP 503).
-var runs = regexp.MustCompile(`[-_.]+`)
+var runs = pattern.New(`[-_.]+`)
 
 // installed are the folders of a package that is installed below one of roots.
 func installed(fsys fs.FS, roots []string, p analyzers.PackageRef) []string {

@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 // JSON returns the value as strict JSON text. Where the file is strict JSON
@@ -93,8 +94,8 @@ func appendQuoted(out []byte, s string) []byte {
 }
 
 var (
-	strictNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
-	looseFloat   = regexp.MustCompile(`^(-?)0*([0-9]*)\.?([0-9]*)([eE][+-]?[0-9]+)?$`)
+	strictNumber = pattern.New(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
+	looseFloat   = pattern.New(`^(-?)0*([0-9]*)\.?([0-9]*)([eE][+-]?[0-9]+)?$`)
 )
 
 // jsonNumber spells a TOML or YAML number as JSON does, "" when it cannot be.

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 // yamlBuilder turns the nodes of yaml.v3 into a tree. That parser says in
@@ -88,7 +88,7 @@ func parseYAML(src *analyzers.Source, start int) (docs []*Node, err error) {
 	}
 }
 
-var yamlLine = regexp.MustCompile(`^yaml: line (\d+): `)
+var yamlLine = pattern.New(`^yaml: line (\d+): `)
 
 // parseError keeps yaml.v3's reason but no text of the file.
 func (b *yamlBuilder) parseError(err error) error {

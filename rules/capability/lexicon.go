@@ -1,6 +1,9 @@
 package capability
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // verb and object are sets: a word may be several.
 type (
@@ -160,7 +163,7 @@ var entries = []entry{
 	{meaning{rehearsal: true}, "simulation rehearsal dry_run example template guide help"},
 }
 
-var lexicon = index(entries)
+var lexicon = sync.OnceValue(func() map[string]meaning { return index(entries) })
 
 func index(entries []entry) map[string]meaning {
 	words := map[string]meaning{}

@@ -247,9 +247,9 @@ func pair(a, b string) (meaning, bool) {
 	if !ok {
 		return meaning{}, false
 	}
-	m, ok := lexicon[string(w)]
+	m, ok := lexicon()[string(w)]
 	if !ok {
-		m, ok = lexicon[string(w[:n+len(singular(w[n:]))])]
+		m, ok = lexicon()[string(w[:n+len(singular(w[n:]))])]
 	}
 	return m, ok
 }
@@ -278,7 +278,7 @@ func singular(w []byte) []byte {
 // inflected looks up a lower-case word, then the forms it may be an inflection
 // of: deletes, deleting, deleted, queries, running.
 func inflected(w []byte) (meaning, bool) {
-	if m, ok := lexicon[string(w)]; ok {
+	if m, ok := lexicon()[string(w)]; ok {
 		return m, true
 	}
 	n := len(w)
@@ -288,7 +288,7 @@ func inflected(w []byte) (meaning, bool) {
 		if tail != 0 {
 			base = append(base, tail)
 		}
-		m, ok := lexicon[string(base)]
+		m, ok := lexicon()[string(base)]
 		return m, ok
 	}
 	ends := func(suffix string) bool { return n > len(suffix)+1 && string(w[n-len(suffix):]) == suffix }

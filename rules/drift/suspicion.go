@@ -2,6 +2,7 @@ package drift
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -70,7 +71,8 @@ var lexicon = [signCount]string{
 // phrase is a phrase as words, each perhaps with any ending.
 type phrase []string
 
-var phrases = func() (out [signCount][]phrase) {
+var phrases = sync.OnceValue(func() [signCount][]phrase {
+	var out [signCount][]phrase
 	for i, list := range lexicon {
 		for p := range strings.SplitSeq(list, ",") {
 			if words := strings.Fields(strings.ToLower(p)); len(words) > 0 {
@@ -79,12 +81,12 @@ var phrases = func() (out [signCount][]phrase) {
 		}
 	}
 	return out
-}()
+})
 
 // byWord finds the phrases of a first word.
-var byWord = func() map[string][]at {
+var byWord = sync.OnceValue(func() map[string][]at {
 	m := map[string][]at{}
-	for s, list := range phrases {
+	for s, list := range phrases() {
 		for i, p := range list {
 			first := strings.TrimSuffix(p[0], "*")
 			if first != p[0] {
@@ -94,7 +96,7 @@ var byWord = func() map[string][]at {
 		}
 	}
 	return m
-}()
+})
 
 type at struct {
 	sign  sign
@@ -125,8 +127,8 @@ func signsOf(words []string) map[sign]bool {
 	words = words[:min(len(words), mostWords)]
 	for i, w := range words {
 		for _, key := range [2]string{w, w[:min(len(w), stem)] + "*"} {
-			for _, a := range byWord[key] {
-				if !found[a.sign] && phrases[a.sign][a.index].begins(words[i:]) {
+			for _, a := range byWord()[key] {
+				if !found[a.sign] && phrases()[a.sign][a.index].begins(words[i:]) {
 					found[a.sign] = true
 				}
 			}

@@ -301,7 +301,7 @@ func checkDocuments(pass *rules.Pass) {
 		if t := tools[name]; t != nil {
 			return t
 		}
-		return hostTools[name]
+		return hostTools()[name]
 	}
 	files := map[string]*document{}
 	var all []*document

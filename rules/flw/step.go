@@ -3,6 +3,7 @@ package flw
 import (
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules/capability"
@@ -46,7 +47,7 @@ type named struct {
 }
 
 // hostTools are those that clients bring themselves, as they write them.
-var hostTools = func() map[string]*named {
+var hostTools = sync.OnceValue(func() map[string]*named {
 	all := map[string]*named{}
 	for names, fact := range map[string]capability.Fact{
 		"Bash bash run_terminal_cmd run_in_terminal run_shell_command code_execution": {Label: capability.Executes, Object: capability.Shell},
@@ -58,7 +59,7 @@ var hostTools = func() map[string]*named {
 		}
 	}
 	return all
-}()
+})
 
 // meaning is what a word says about a step.
 type meaning struct {
@@ -83,7 +84,7 @@ const (
 
 // vocabulary is the words that steps are known by, in lower case; verbs also
 // with an s.
-var vocabulary = func() map[string]meaning {
+var vocabulary = sync.OnceValue(func() map[string]meaning {
 	all := map[string]meaning{}
 	for a, words := range map[action]string{
 		load:     "download poll",
@@ -121,7 +122,7 @@ var vocabulary = func() map[string]meaning {
 		}
 	}
 	return all
-}()
+})
 
 // mostSteps bounds the steps of one text.
 const mostSteps = 2048
@@ -216,7 +217,7 @@ func (r *reader) word(raw string, start, end int) {
 	if listMark(word) {
 		return
 	}
-	m := vocabulary[low]
+	m := vocabulary()[low]
 	r.asked = r.asked || m.is&asks != 0
 	if m.verb != none && (r.first || quoted && !telling(word)) {
 		r.begin(step{verb: m.verb}, start, end)
@@ -318,16 +319,16 @@ func pathLike(word string) bool {
 	if strings.ContainsAny(word, "/~$") && len(word) > 2 || word[0] == '.' && len(word) > 2 {
 		return true
 	}
-	return fileKinds[strings.ToLower(path.Ext(word))] && len(word) > 3
+	return fileKinds()[strings.ToLower(path.Ext(word))] && len(word) > 3
 }
 
-var fileKinds = func() map[string]bool {
+var fileKinds = sync.OnceValue(func() map[string]bool {
 	all := map[string]bool{}
 	for kind := range strings.FieldsSeq(".md .mdc .txt .sh .py .js .ts .json .jsonl .yaml .yml .toml .log .csv .zip .tar .gz .tgz .env .pem .key .db .sqlite .html") {
 		all[kind] = true
 	}
 	return all
-}()
+})
 
 func secretPath(low string) bool {
 	for _, part := range [...]string{".ssh", ".aws", ".netrc", ".npmrc", "id_rsa", "id_ed25519", "/etc/shadow", ".git-credentials", ".kube/config", ".pem", "credentials"} {

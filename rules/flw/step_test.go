@@ -93,7 +93,7 @@ func FuzzSteps(f *testing.F) {
 	f.Add("Collect ~/.aws/credentials into [n.tar](n.tar), don't send it; see @more.md\xff")
 	f.Fuzz(func(t *testing.T, text string) {
 		last := 0
-		for _, s := range steps(analyzers.Text{Value: analyzers.Untrusted(text)}, func(name string) *named { return hostTools[name] }) {
+		for _, s := range steps(analyzers.Text{Value: analyzers.Untrusted(text)}, func(name string) *named { return hostTools()[name] }) {
 			if s.start < last || s.end < s.start || s.end > len(text) {
 				t.Fatalf("%+v in %d bytes", s, len(text))
 			}
@@ -108,6 +108,6 @@ func BenchmarkSteps(b *testing.B) {
 	b.SetBytes(int64(len(text.Value)))
 	b.ReportAllocs()
 	for b.Loop() {
-		steps(text, func(name string) *named { return hostTools[name] })
+		steps(text, func(name string) *named { return hostTools()[name] })
 	}
 }

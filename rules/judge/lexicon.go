@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"math/bits"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
@@ -43,41 +43,41 @@ func (s set) any(o set) bool { return s[0]&o[0]|s[1]&o[1]|s[2]&o[2] != 0 }
 var patterns = []struct {
 	name  string
 	marks []string
-	match *regexp.Regexp
+	match *pattern.Pattern
 }{
 	{"credential-file", []string{"~/", ".ssh", ".aws", ".env", "/etc/", "credential", ".npmrc", ".netrc", "mcp.json", "/proc/", ".pem", ".bashrc", ".zshrc", "keychain", "wallet.dat", ".kube", "id_"},
-		regexp.MustCompile(`~/\.[\w./-]+|[\w~/]*\.(?:ssh|aws|kube|docker|gnupg|netrc) folder|folder \.ssh|content of \.env|\bid_(?:rsa|ed25519|ecdsa)\b|\.ssh/|\.aws/|\.env\b|/etc/(?:passwd|shadow)|credentials?\.json|\.npmrc|\.netrc|\bmcp\.json|/proc/\w|\.pem\b|\.bashrc|\.zshrc|keychain|wallet\.dat|\.git-credentials|\.kube/`)},
+		pattern.New(`~/\.[\w./-]+|[\w~/]*\.(?:ssh|aws|kube|docker|gnupg|netrc) folder|folder \.ssh|content of \.env|\bid_(?:rsa|ed25519|ecdsa)\b|\.ssh/|\.aws/|\.env\b|/etc/(?:passwd|shadow)|credentials?\.json|\.npmrc|\.netrc|\bmcp\.json|/proc/\w|\.pem\b|\.bashrc|\.zshrc|keychain|wallet\.dat|\.git-credentials|\.kube/`)},
 	{"shell", []string{"$(", "sudo", "rm -", "curl", "wget", "chmod", "-c", "nc ", "crontab", "/dev/null", "&&", "| ", "whoami", "cat /", "echo ", "powershell", "printenv", "netstat", "ps aux", "df -", "uname", "kill", "systemctl", " install"},
-		regexp.MustCompile(`\$\(|\bsudo\b|\brm -r?f|\bcurl (?:-|http)|\bwget (?:-|http)|\bchmod \+?\d?|\b(?:ba)?sh -c|\bnc -|\bcrontab\b|/dev/null|&& |\| ?(?:sh|bash)\b|\bwhoami\b|\bcat /|\becho ['"]|\bpowershell|\bprintenv|\bnetstat|\bps aux|\bdf -h|\buname -|\bkill(?:all)? -|\bsystemctl |\b(?:pip|npm|apt-get) install`)},
+		pattern.New(`\$\(|\bsudo\b|\brm -r?f|\bcurl (?:-|http)|\bwget (?:-|http)|\bchmod \+?\d?|\b(?:ba)?sh -c|\bnc -|\bcrontab\b|/dev/null|&& |\| ?(?:sh|bash)\b|\bwhoami\b|\bcat /|\becho ['"]|\bpowershell|\bprintenv|\bnetstat|\bps aux|\bdf -h|\buname -|\bkill(?:all)? -|\bsystemctl |\b(?:pip|npm|apt-get) install`)},
 	{"address", []string{"http", "@", "+"},
-		regexp.MustCompile(`https?://[^\s'"<>)\]]+|\b[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{8,}`)},
+		pattern.New(`https?://[^\s'"<>)\]]+|\b[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{8,}`)},
 	{"tool-name", []string{"_", "`", "'", "\""},
-		regexp.MustCompile("[`'\"][a-z][a-z0-9]*(?:[_-][a-z0-9]+)+[`'\"]|\\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\\b|[`'\"][a-z]{4,20}[`'\"] (?:tool|function)")},
+		pattern.New("[`'\"][a-z][a-z0-9]*(?:[_-][a-z0-9]+)+[`'\"]|\\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\\b|[`'\"][a-z]{4,20}[`'\"] (?:tool|function)")},
 	{"quotation", []string{"'", "\"", "“"},
-		regexp.MustCompile(`(?:^|[\s(\[:=])(?:["“][^\s"”][^"”]{19,}(?:["”](?:[\s).,;:!?\]]|$)|$)|'[^\s'"”][^'"”]{19,}(?:'(?:[\s).,;:!?\]]|$)|$))`)},
+		pattern.New(`(?:^|[\s(\[:=])(?:["“][^\s"”][^"”]{19,}(?:["”](?:[\s).,;:!?\]]|$)|$)|'[^\s'"”][^'"”]{19,}(?:'(?:[\s).,;:!?\]]|$)|$))`)},
 	{"account", []string{"'", "account", "%"},
-		regexp.MustCompile(`'[A-Za-z]+[_-][A-Za-z0-9_-]*\d{2,}'|\baccount(?:_id)? ?[=:]? ?['"]?[\w-]*\d{3,}|\b\d{1,2} ?%`)},
+		pattern.New(`'[A-Za-z]+[_-][A-Za-z0-9_-]*\d{2,}'|\baccount(?:_id)? ?[=:]? ?['"]?[\w-]*\d{3,}|\b\d{1,2} ?%`)},
 	{"substitution", []string{"$("},
-		regexp.MustCompile(`\$\( ?(?:cat|base64|head|type|printenv|env|whoami|hostname)\b`)},
+		pattern.New(`\$\( ?(?:cat|base64|head|type|printenv|env|whoami|hostname)\b`)},
 	{"temporary", []string{"/tmp", `\temp`},
-		regexp.MustCompile(`/tmp/|/var/tmp|\\temp\b`)},
+		pattern.New(`/tmp/|/var/tmp|\\temp\b`)},
 	{"template-token", []string{"<|", "[inst", "[/inst", "## system"},
-		regexp.MustCompile(`<\|im_(?:start|end)\|>|<\|(?:system|user|assistant)\|>|\[/?inst\]|#{2,} ?system(?: prompt)?:`)},
+		pattern.New(`<\|im_(?:start|end)\|>|<\|(?:system|user|assistant)\|>|\[/?inst\]|#{2,} ?system(?: prompt)?:`)},
 	{"piped", []string{"curl", "wget", "iwr"},
-		regexp.MustCompile(`\b(?:curl|wget|iwr)\b[^|\n]{1,200}\| ?(?:sudo )?(?:ba|z)?(?:sh|python3?|iex)\b`)},
+		pattern.New(`\b(?:curl|wget|iwr)\b[^|\n]{1,200}\| ?(?:sudo )?(?:ba|z)?(?:sh|python3?|iex)\b`)},
 	{"refused", []string{"denied", "refused", "blocked", "forbidden", "rejected", "allowed"},
-		regexp.MustCompile(`\b(?:is|are|will be) (?:always )?(?:denied|refused|blocked|forbidden|rejected|not allowed)\b`)},
+		pattern.New(`\b(?:is|are|will be) (?:always )?(?:denied|refused|blocked|forbidden|rejected|not allowed)\b`)},
 	{"safeguard", []string{"without", "unless", "until", "before"},
-		regexp.MustCompile(`\b(?:never|not|don't|cannot|can't)\b[^.;]{0,60}\b(?:without|unless|until|before)\b`)},
+		pattern.New(`\b(?:never|not|don't|cannot|can't)\b[^.;]{0,60}\b(?:without|unless|until|before)\b`)},
 	{"framing", []string{"<", "["},
-		regexp.MustCompile(`</?(?:important|system|instructions?|hidden|secret|admin|override|critical|note_to_ai|assistant|internal)[^<>]{0,30}>|\[/?(?:inst|system (?:monitor|note|notice|message|update|override)|sys|admin|override|internal|background (?:service|task|process)|passive)[^\]]{0,40}\]|<\|[a-z_]{2,20}\|>`)},
+		pattern.New(`</?(?:important|system|instructions?|hidden|secret|admin|override|critical|note_to_ai|assistant|internal)[^<>]{0,30}>|\[/?(?:inst|system (?:monitor|note|notice|message|update|override)|sys|admin|override|internal|background (?:service|task|process)|passive)[^\]]{0,40}\]|<\|[a-z_]{2,20}\|>`)},
 }
 
 // credentialFile is the index of the first pattern.
 const credentialFile = 0
 
 // headline is a sentence's own heading in capitals: "SESSION POLICY (internal):".
-var headline = regexp.MustCompile(`(?:^|[\n.!?] *|\[)([A-Z][A-Z -]{5,50})(?:\([^)]{0,60}\))?:`)
+var headline = pattern.New(`(?:^|[\n.!?] *|\[)([A-Z][A-Z -]{5,50})(?:\([^)]{0,60}\))?:`)
 
 // lexicon is the words of all concepts.
 type lexicon struct {

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 )
@@ -106,7 +107,7 @@ func (p purpose) share(in Setting, text string) float64 {
 	seen := map[string]bool{}
 	n := 0
 	for _, w := range s.words {
-		if about[w] || seen[w] {
+		if about()[w] || seen[w] {
 			continue
 		}
 		seen[w] = true
@@ -180,7 +181,7 @@ func spaced(name string) string {
 }
 
 // about are the words that are about nothing.
-var about = func() map[string]bool {
+var about = sync.OnceValue(func() map[string]bool {
 	var s stems
 	s.read("the a an of to in is are be as at by for from on it its this that these or and with was were if than then so has have had can will may one two which who what there here out up into over not no you your us our we when all any each user tool 1 a_b http://x")
 	m := map[string]bool{}
@@ -188,4 +189,4 @@ var about = func() map[string]bool {
 		m[w] = true
 	}
 	return m
-}()
+})

@@ -4,13 +4,13 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/analyzers/tree"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
@@ -141,7 +141,7 @@ func readConcepts(file string, n *tree.Node, into map[string][]string) error {
 }
 
 // idForm is that of every rule: it reads well after "allow".
-var idForm = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)+$`)
+var idForm = pattern.New(`^[a-z][a-z0-9]*(-[a-z0-9]+)+$`)
 
 // technique reads one file. Unknown keys and concepts are errors.
 func (p *Pack) technique(name string, root *tree.Node) (*Technique, error) {

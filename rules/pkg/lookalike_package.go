@@ -69,17 +69,17 @@ func checkLookalikePackage(pass *rules.Pass) {
 // imitated finds the well-known package that a name imitates, and how.
 func imitated(ecosystem, name string) (model, how string) {
 	s, base := scope(name)
-	if known.is(name) || s != "" && known.owned[s] {
+	if known().is(name) || s != "" && known().owned[s] {
 		return "", ""
 	}
 	if s != "" {
 		spelt := spell(s[1:])
-		for _, k := range known.scopes {
+		for _, k := range known().scopes {
 			how := resemblance(spelt, k.spelling)
 			if len(k.name) < 8 && how != "separators moved" && how != "characters that look alike" {
 				how = ""
 			}
-			if how == "" && dressed(s, k.name) && known.is(k.name+"/"+base) {
+			if how == "" && dressed(s, k.name) && known().is(k.name+"/"+base) {
 				how = "another word in the scope"
 			}
 			if how != "" {
@@ -88,7 +88,7 @@ func imitated(ecosystem, name string) (model, how string) {
 		}
 	}
 	spelt := spell(base)
-	for _, k := range known.list[ecosystem] {
+	for _, k := range known().list[ecosystem] {
 		if k.scope != s || !distinctive(k.spelling.name) && len(k.spelling.name) < 8 {
 			continue
 		}
@@ -113,7 +113,7 @@ func dressed(s, known string) bool {
 // that is not one of theirs.
 func borrowed(name string) string {
 	s, _ := scope(name)
-	if s == "" || known.owned[s] {
+	if s == "" || known().owned[s] {
 		return ""
 	}
 	for _, word := range strings.FieldsFunc(s, separator) {
@@ -141,7 +141,7 @@ func disguised(arg string) string {
 		name = skeleton[:at]
 	}
 	name, _, _ = strings.Cut(name, "==")
-	if s, _ := scope(name); known.is(name) || s != "" && known.owned[s] {
+	if s, _ := scope(name); known().is(name) || s != "" && known().owned[s] {
 		return name
 	}
 	return ""

@@ -5,6 +5,7 @@ package pkg
 import (
 	_ "embed"
 	"strings"
+	"sync"
 )
 
 //go:embed known.txt
@@ -26,7 +27,7 @@ type registry struct {
 	bases  map[string]string          // base name of @modelcontextprotocol's packages -> full name
 }
 
-var known = load(knownText)
+var known = sync.OnceValue(func() registry { return load(knownText) })
 
 func load(text string) registry {
 	r := registry{names: map[string]map[string]bool{"npm": {}, "pypi": {}}, list: map[string][]model{}, owned: map[string]bool{}, bases: map[string]string{}}

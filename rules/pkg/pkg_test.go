@@ -3,11 +3,11 @@ package pkg
 import "testing"
 
 func TestKnown(t *testing.T) {
-	if n := len(known.list["npm"]) + len(known.list["pypi"]); n < 150 {
+	if n := len(known().list["npm"]) + len(known().list["pypi"]); n < 150 {
 		t.Errorf("%d names", n)
 	}
 	// No known name may imitate another.
-	for ecosystem, names := range known.list {
+	for ecosystem, names := range known().list {
 		for _, k := range names {
 			name := k.name
 			if model, how := imitated(ecosystem, name); model != "" {

@@ -42,9 +42,9 @@ func checkUnscopedTwin(pass *rules.Pass) {
 // twin is the scoped package whose name without the scope this is: as
 // "server-filesystem" or with the scope as a word in front.
 func twin(name string) string {
-	if strings.HasPrefix(name, "@") || known.is(name) {
+	if strings.HasPrefix(name, "@") || known().is(name) {
 		return ""
 	}
 	base := strings.TrimPrefix(name, official[1:]+"-")
-	return known.bases[base]
+	return known().bases[base]
 }

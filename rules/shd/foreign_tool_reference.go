@@ -3,6 +3,7 @@ package shd
 import (
 	_ "embed"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
@@ -148,14 +149,14 @@ func distinctive(name string) bool {
 			i++
 		}
 		words++
-		if word := strings.ToLower(name[start:i]); !everyday[word] && !everyday[strings.TrimSuffix(word, "s")] {
+		if word := strings.ToLower(name[start:i]); !everyday()[word] && !everyday()[strings.TrimSuffix(word, "s")] {
 			own++
 		}
 	}
 	return words > 1 && own > 0
 }
 
-var everyday = func() map[string]bool {
+var everyday = sync.OnceValue(func() map[string]bool {
 	m := map[string]bool{}
 	for w := range strings.FieldsSeq(`get set list read write create update delete remove add search find fetch run execute exec call send query open close move copy edit make new show
 		view load save start stop check test validate upload download import export sync scan browse navigate click take wait
@@ -166,7 +167,7 @@ var everyday = func() map[string]bool {
 		m[w] = true
 	}
 	return m
-}()
+})
 
 // ordered reports whether the sentence around a name tells what to do about it:
 // that it must or must not be used, in what place, or with what changes.

@@ -3,6 +3,7 @@ package shd
 import (
 	_ "embed"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-mcp/sallyport/rules"
 )
@@ -27,7 +28,7 @@ func checkHostToolName(pass *rules.Pass) {
 		for _, t := range s.Surface.Tools {
 			o := owned{s, t}
 			name := t.Name.Raw()
-			if !hosts[name] {
+			if !hosts()[name] {
 				continue
 			}
 			f := o.finding("tool %q of server %q has the name of a tool that clients bring themselves, so that a call may be meant for either. Rename it.", t.Name, s.Name)
@@ -43,7 +44,7 @@ func checkHostToolName(pass *rules.Pass) {
 
 // hosts are the names of tools that coding clients bring, exactly as they
 // write them.
-var hosts = func() map[string]bool {
+var hosts = sync.OnceValue(func() map[string]bool {
 	m := map[string]bool{}
 	for name := range strings.FieldsSeq(`Bash BashOutput KillShell KillBash Read Write Edit MultiEdit Glob Grep LS WebSearch WebFetch Task TodoWrite TodoRead NotebookEdit NotebookRead
 		ExitPlanMode EnterPlanMode AskUserQuestion SlashCommand Skill Agent str_replace_editor str_replace_based_edit_tool text_editor computer bash code_execution
@@ -52,7 +53,7 @@ var hosts = func() map[string]bool {
 		m[name] = true
 	}
 	return m
-}()
+})
 
 // replaces finds where a description says that the tool stands in for the
 // client's own.

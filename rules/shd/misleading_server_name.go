@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
@@ -57,10 +58,10 @@ func launched(s *analyzers.Server) []analyzers.PackageRef {
 
 // imitated is the known name that a name is drawn like without being it.
 func imitated(name string) string {
-	if known[strings.ToLower(name)] {
+	if known()[strings.ToLower(name)] {
 		return ""
 	}
-	return drawings[drawn(name)]
+	return drawings()[drawn(name)]
 }
 
 // scopes belong to one owner each.
@@ -68,7 +69,7 @@ var scopes = []string{"@modelcontextprotocol", "@anthropic-ai", "@openai", "@ups
 
 // known are names of servers that many people have; drawings leads to them
 // from how they are drawn.
-var known = func() map[string]bool {
+var known = sync.OnceValue(func() map[string]bool {
 	m := map[string]bool{}
 	for name := range strings.FieldsSeq(`filesystem github gitlab bitbucket slack discord telegram whatsapp postgres postgresql sqlite mysql mongodb redis elasticsearch snowflake bigquery supabase
 		puppeteer playwright browserbase firecrawl brave-search tavily perplexity context7 sequential-thinking memory fetch everything google-drive google-maps gmail google-calendar
@@ -78,12 +79,12 @@ var known = func() map[string]bool {
 		m[name] = true
 	}
 	return m
-}()
+})
 
-var drawings = func() map[string]string {
+var drawings = sync.OnceValue(func() map[string]string {
 	m := map[string]string{}
-	for name := range known {
+	for name := range known() {
 		m[drawn(name)] = name
 	}
 	return m
-}()
+})

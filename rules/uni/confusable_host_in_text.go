@@ -3,6 +3,7 @@ package uni
 import (
 	_ "embed"
 	"strings"
+	"sync"
 	"unicode"
 
 	"golang.org/x/net/idna"
@@ -63,7 +64,7 @@ func eachHost(s string, visit func(start, end int)) {
 		host := strings.TrimRight(s[start:end], ".-")
 		if dots > 0 && odd && len(host) <= 253 && found < mostHosts {
 			last := host[strings.LastIndexByte(host, '.')+1:]
-			if strings.HasSuffix(s[:start], "://") || strings.HasSuffix(s[:start], "@") || domains[strings.ToLower(last)] {
+			if strings.HasSuffix(s[:start], "://") || strings.HasSuffix(s[:start], "@") || domains()[strings.ToLower(last)] {
 				found++
 				visit(start, start+len(host))
 			}
@@ -87,13 +88,13 @@ func eachHost(s string, visit func(start, end int)) {
 }
 
 // domains are the top-level domains that make a host of a name without a scheme.
-var domains = func() map[string]bool {
+var domains = sync.OnceValue(func() map[string]bool {
 	m := map[string]bool{}
 	for d := range strings.FieldsSeq("com org net io dev ai app co xyz info biz me cloud tech site online sh us uk de eu ru cn live store link page ws so gg to tv cc top finance bank") {
 		m[d] = true
 	}
 	return m
-}()
+})
 
 // looksLike is the host that a host is drawn like, "" where it is drawn like
 // itself. A label that is a word of another script is no forgery.

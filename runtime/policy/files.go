@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"github.com/cedar-policy/cedar-go/x/exp/schema/resolved"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/registry"
 )
 
@@ -35,7 +35,7 @@ func (f *file) add(level registry.Level, at analyzers.Span, format string, args 
 }
 
 // parseError is the form in which cedar-go says where it stopped.
-var parseError = regexp.MustCompile(`^parser error: parse error at (?:<input>:|[^"]*?)(\d+):(\d+) "(?s:.*?)": (.*)$`)
+var parseError = pattern.New(`^parser error: parse error at (?:<input>:|[^"]*?)(\d+):(\d+) "(?s:.*?)": (.*)$`)
 
 // readFile reads the policies of a file and says what is wrong with them.
 func (s *Set) readFile(src *analyzers.Source) (rules, []registry.Problem) {

@@ -2,7 +2,6 @@ package policy
 
 import (
 	_ "embed"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/cedar-policy/cedar-go/x/exp/schema/validate"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/registry"
 )
 
@@ -163,9 +163,9 @@ func literals(n ast.IsNode) []string {
 }
 
 var (
-	ofAction = regexp.MustCompile(` in context for Action::"[^"]*"`)
-	missing  = regexp.MustCompile("^attribute (`[^`]*`).* not found$")
-	quoted   = regexp.MustCompile("`([^`]*)`")
+	ofAction = pattern.New(` in context for Action::"[^"]*"`)
+	missing  = pattern.New("^attribute (`[^`]*`).* not found$")
+	quoted   = pattern.New("`([^`]*)`")
 )
 
 // maxMessage bounds what Cedar says of types, in bytes.
