@@ -20,6 +20,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/analyzers/secret"
 	"github.com/sallyport-mcp/sallyport/analyzers/tree"
 )
@@ -343,7 +344,7 @@ func text(n *tree.Node) analyzers.Text {
 func fields(n *tree.Node) []analyzers.Field {
 	var out []analyzers.Field
 	n.Walk(func(p string, v *tree.Node) bool {
-		if key := v.Key.Raw(); p != "" && key != "" && !vocabulary[key] {
+		if key := v.Key.Raw(); p != "" && key != "" && !vocabulary.Has(key) {
 			out = append(out, analyzers.Field{Path: p, Key: true, Text: v.Key})
 		}
 		if v.IsString() && v.Text.Value != "" {
@@ -356,7 +357,7 @@ func fields(n *tree.Node) []analyzers.Field {
 
 // vocabulary is the member names of MCP definitions and of JSON Schema
 // 2020-12.
-var vocabulary = words(`name title description inputSchema outputSchema annotations _meta icons
+var vocabulary = pattern.Words(`name title description inputSchema outputSchema annotations _meta icons
 	readOnlyHint destructiveHint idempotentHint openWorldHint execution taskSupport arguments required uri uriTemplate mimeType size
 	audience priority lastModified src sizes
 	$schema $id $ref $defs $comment $anchor $dynamicRef $dynamicAnchor $vocabulary definitions type properties items enum const
@@ -364,11 +365,3 @@ var vocabulary = words(`name title description inputSchema outputSchema annotati
 	uniqueItems contains minContains maxContains minProperties maxProperties additionalProperties patternProperties propertyNames
 	dependentRequired dependentSchemas allOf anyOf oneOf not if then else prefixItems unevaluatedItems unevaluatedProperties
 	contentEncoding contentMediaType contentSchema deprecated readOnly writeOnly nullable`)
-
-func words(list string) map[string]bool {
-	set := map[string]bool{}
-	for word := range strings.FieldsSeq(list) {
-		set[word] = true
-	}
-	return set
-}

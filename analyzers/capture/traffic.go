@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/analyzers/tree"
 )
 
@@ -48,7 +49,7 @@ var methods = map[string]bool{
 }
 
 // wrappers are the members under which tools keep messages or lists of them.
-var wrappers = words(`message msg data payload body frame raw rpc request response
+var wrappers = pattern.Words(`message msg data payload body frame raw rpc request response
 	messages history log logs entries events traffic transcript calls requests responses exchanges interactions session frames mcp_response`)
 
 // envelopes collects the messages below a node, in file order.
@@ -80,7 +81,7 @@ func envelopes(n *tree.Node, server analyzers.Text, depth int, out []envelope) [
 		switch key := child.Key.Raw(); {
 		case key == "response" && call != nil && child.IsObject() && !isMessage(child):
 			out = append(out, envelope{node: child, call: call, server: server})
-		case wrappers[key]:
+		case wrappers.Has(key):
 			if key == "request" && isMessage(child) {
 				call = child
 			}
@@ -329,7 +330,7 @@ func (t *traffic) document(e envelope, kind string, name analyzers.Text, parts .
 				below = "." + below
 			}
 			key := n.Key.Raw()
-			if n != p.node && key != "" && !vocabulary[key] && !protocol[key] {
+			if n != p.node && key != "" && !vocabulary.Has(key) && !protocol.Has(key) {
 				doc.Fields = append(doc.Fields, analyzers.Field{Path: p.path + below, Key: true, Text: n.Key})
 			}
 			if n.IsString() && n.Text.Value != "" && !constant(key, n.Str()) {
@@ -345,7 +346,7 @@ func (t *traffic) document(e envelope, kind string, name analyzers.Text, parts .
 }
 
 // protocol is the member names of messages.
-var protocol = words(`text content contents data blob resource role message code structuredContent lastModified`)
+var protocol = pattern.Words(`text content contents data blob resource role message code structuredContent lastModified`)
 
 // constant reports whether a string is the protocol's own, or bytes of a
 // picture or sound, which are no text.

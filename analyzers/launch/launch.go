@@ -11,6 +11,7 @@ import (
 	"unicode/utf16"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 const (
@@ -231,7 +232,7 @@ func (r *resolver) shell(name string, text analyzers.Text, d *dialect) {
 func (r *resolver) list(name string, commands [][]analyzers.Text) {
 	first := -1
 	for i, words := range commands {
-		for len(words) > 0 && (keywords[words[0].Raw()] || assignment(words[0].Raw())) {
+		for len(words) > 0 && (keywords.Has(words[0].Raw()) || assignment(words[0].Raw())) {
 			words = words[1:]
 		}
 		commands[i] = words
@@ -241,7 +242,7 @@ func (r *resolver) list(name string, commands [][]analyzers.Text) {
 		switch program := words[0].Raw(); {
 		case program == "eval" || program == "source" || program == ".":
 			r.doubt("the shell line runs text that is not in it")
-		case first < 0 && !builtins[program]:
+		case first < 0 && !builtins.Has(program):
 			first = i
 		}
 	}
@@ -253,7 +254,7 @@ func (r *resolver) list(name string, commands [][]analyzers.Text) {
 			r.unwrap(name, words)
 			continue
 		}
-		if len(words) == 0 || builtins[words[0].Raw()] {
+		if len(words) == 0 || builtins.Has(words[0].Raw()) {
 			continue
 		}
 		l := r.aside(words)
@@ -266,18 +267,10 @@ func (r *resolver) list(name string, commands [][]analyzers.Text) {
 
 // keywords introduce a command in a shell's grammar; builtins start nothing.
 var (
-	keywords = set("if then elif else while until do { ! time")
-	builtins = set("cd pushd popd export set unset . source : true false echo printf test [ [[ ulimit umask alias " +
+	keywords = pattern.Words("if then elif else while until do { ! time")
+	builtins = pattern.Words("cd pushd popd export set unset . source : true false echo printf test [ [[ ulimit umask alias " +
 		"for case in esac fi done } return exit shift trap wait local declare typeset readonly eval setlocal endlocal rem @echo chcp shopt cls sleep mkdir")
 )
-
-func set(words string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(words) {
-		m[w] = true
-	}
-	return m
-}
 
 // encodedCommand decodes PowerShell's -EncodedCommand: base64 of UTF-16LE.
 func encodedCommand(value analyzers.Text) (analyzers.Text, bool) {

@@ -1,10 +1,11 @@
-// Package pattern holds regular expressions that are compiled when they are
-// first used: a program that starts beside every server cannot afford hundreds
-// of them at its start. The expressions are RE2 (package regexp).
+// Package pattern holds regular expressions and sets of words that are made when
+// they are first used: a program that starts beside every server cannot afford
+// hundreds of them at its start. The expressions are RE2 (package regexp).
 package pattern
 
 import (
 	"regexp"
+	"strings"
 	"sync"
 )
 
@@ -42,4 +43,25 @@ func (p *Pattern) FindAllStringIndex(s string, n int) [][]int {
 // ReplaceAllString is that of package regexp.
 func (p *Pattern) ReplaceAllString(src, repl string) string {
 	return p.Regexp().ReplaceAllString(src, repl)
+}
+
+// Set is a set of words. It may be used by many goroutines.
+type Set struct {
+	list  string
+	once  sync.Once
+	words map[string]bool
+}
+
+// Words returns the Set of the words of a list, with white space between them.
+func Words(list string) *Set { return &Set{list: list} }
+
+// Has reports whether the word is in the set.
+func (s *Set) Has(word string) bool {
+	s.once.Do(func() {
+		s.words = map[string]bool{}
+		for w := range strings.FieldsSeq(s.list) {
+			s.words[w] = true
+		}
+	})
+	return s.words[word]
 }

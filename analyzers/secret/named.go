@@ -1,6 +1,10 @@
 package secret
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
+)
 
 // Named judges a value by the name of the variable, header, flag or parameter
 // that holds it. The shape of the value comes first, as in Find; then a name
@@ -209,7 +213,7 @@ var glued = []struct {
 
 // notCredential are the last words of names whose value only describes a
 // credential: AUTH_MODE, TOKEN_FILE, ACCESS_KEY_ID.
-var notCredential = wordSet(`file files path paths dir directory folder url urls uri uris endpoint host hostname domain port name names
+var notCredential = pattern.Words(`file files path paths dir directory folder url urls uri uris endpoint host hostname domain port name names
 	type types mode count limit limits ttl expiry expires expiration expire exp timeout duration interval age lifetime seconds minutes hours days id ids
 	length len size max min maximum minimum enabled enable required optional disabled prefix suffix format algorithm alg issuer audience scope scopes
 	version region user username email mail header headers field param parameter provider method strategy server policy rotation alias source store storage
@@ -217,18 +221,10 @@ var notCredential = wordSet(`file files path paths dir directory folder url urls
 	class style color index column table schema position offset idx chars bytes counter status state flow grant kind action event handler callback
 	manager service factory generator validator encoder tokenizer model estimate rate per input output string strings`)
 
-var quantity = wordSet(`max min num total count limit is has use uses enable disable require requires no skip show allow public publishable per remaining reset page cursor continuation sort partition primary foreign pagination`)
+var quantity = pattern.Words(`max min num total count limit is has use uses enable disable require requires no skip show allow public publishable per remaining reset page cursor continuation sort partition primary foreign pagination`)
 
-var keyOwners = wordSet(`api access secret private auth account service signing signature encryption encrypt decryption master admin app application license
+var keyOwners = pattern.Words(`api access secret private auth account service signing signature encryption encrypt decryption master admin app application license
 	shared webhook root session jwt hmac cipher crypto storage integration subscription deploy rest x bot project developer dev server user rapidapi`)
-
-func wordSet(list string) map[string]bool {
-	set := map[string]bool{}
-	for _, w := range strings.Fields(list) {
-		set[w] = true
-	}
-	return set
-}
 
 // meaningOf reads the words of a name.
 func meaningOf(words []string) meaning {
@@ -243,7 +239,7 @@ func meaningOf(words []string) meaning {
 	if before == "connection" && last == "string" {
 		return isToken
 	}
-	if notCredential[last] || has(words, "public") && last == "key" && before == "public" || quantity[words[0]] {
+	if notCredential.Has(last) || has(words, "public") && last == "key" && before == "public" || quantity.Has(words[0]) {
 		return harmless
 	}
 	switch last {
@@ -263,15 +259,15 @@ func meaningOf(words []string) meaning {
 	case "authorization", "cookie":
 		return isHeader
 	case "token", "secret", "bearer", "apikey", "accesstoken":
-		if quantity[before] {
+		if quantity.Has(before) {
 			return harmless
 		}
 		return isToken
 	case "key":
-		if keyOwners[before] {
+		if keyOwners.Has(before) {
 			return isToken
 		}
-		if !quantity[before] {
+		if !quantity.Has(before) {
 			return maybe
 		}
 	case "credential", "credentials", "creds", "tokens", "keys", "secrets", "passwords", "auth", "session", "sid", "sessionid", "dsn", "jwt", "pat", "salt", "sas", "licence", "license", "webhook":
@@ -301,13 +297,13 @@ func elsewhere(v string) bool {
 	if v[0] == '/' && strings.Count(v, "/") > 1 && !random(v[strings.LastIndexByte(v, '/')+1:]) {
 		return true
 	}
-	if dot := strings.LastIndexByte(v, '.'); dot > 0 && fileTypes[strings.ToLower(v[dot+1:])] {
+	if dot := strings.LastIndexByte(v, '.'); dot > 0 && fileTypes.Has(strings.ToLower(v[dot+1:])) {
 		return true
 	}
 	return false
 }
 
-var fileTypes = wordSet(`pem key crt cer p12 pfx json yaml yml toml txt env ini cfg conf js ts py go rs md html log db sqlite jks kdbx com org net io dev`)
+var fileTypes = pattern.Words(`pem key crt cer p12 pfx json yaml yml toml txt env ini cfg conf js ts py go rs md html log db sqlite jks kdbx com org net io dev`)
 
 // tokenish reports whether a value can be a token that its name promises: not
 // a word, a number, words with hyphens, an identifier, an email or code.

@@ -1,6 +1,10 @@
 package secret
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
+)
 
 // Placeholder reports whether a value only stands for a secret: nothing, a
 // reference to a variable or a secret store, a mask, a value to be replaced, an
@@ -136,7 +140,7 @@ func masked(v string) bool {
 
 // signals are words that make a placeholder of whatever they stand in, when
 // they stand by themselves.
-var signals = wordSet(`your youre yours placeholder example examples changeme change changethis replace replaceme redacted insert dummy fake
+var signals = pattern.Words(`your youre yours placeholder example examples changeme change changethis replace replaceme redacted insert dummy fake
 	sample todo tbd fixme here mock notreal invalid xxx xxxx`)
 
 // within are signals that are long enough to count inside a word.
@@ -144,7 +148,7 @@ var within = []string{"example", "placeholder", "changeme", "redacted", "replace
 
 // vocabulary is what placeholders are made of when every word of the value is
 // from it: my-secret-token, test_key, API_KEY_HERE, secret123.
-var vocabulary = wordSet(`a an the and or of for to in on is it be this that with from by as at not no my me our we you your some any real actual very super
+var vocabulary = pattern.Words(`a an the and or of for to in on is it be this that with from by as at not no my me our we you your some any real actual very super
 	api key keys apikey token tokens secret secrets password passwd passphrase pass pwd pw access auth authorization bearer basic client private public personal
 	app application bot id value string text here enter put add set use insert replace change paste fill provide generate generated get goes must should
 	example sample dummy fake mock test tests testing tester demo dev development local localhost staging prod production placeholder todo tbd fixme none null nil
@@ -171,7 +175,7 @@ func worded(v string) bool {
 	words := strings.FieldsFunc(low, func(r rune) bool { return r < 0x80 && !alnum.has(byte(r)) })
 	all := len(words) > 0
 	for _, w := range words {
-		if signals[w] {
+		if signals.Has(w) {
 			return true
 		}
 		if all && !known(w) {
@@ -199,7 +203,7 @@ func known(w string) bool {
 	if letters == "" {
 		return len(w) < 4 || sequence(w)
 	}
-	if vocabulary[letters] || vocabulary[w] {
+	if vocabulary.Has(letters) || vocabulary.Has(w) {
 		return true
 	}
 	if len(letters) > 64 {
@@ -211,7 +215,7 @@ func known(w string) bool {
 	reach[0] = true
 	for i := 2; i <= len(letters); i++ {
 		for j := max(0, i-14); j <= i-2 && !reach[i]; j++ {
-			reach[i] = reach[j] && vocabulary[letters[j:i]]
+			reach[i] = reach[j] && vocabulary.Has(letters[j:i])
 		}
 	}
 	return reach[len(letters)]

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -23,18 +24,18 @@ var AgentSocketPassed = rules.Rule{
 	Check:      checkAgentSocketPassed,
 }
 
-var agentSockets = set("SSH_AUTH_SOCK SSH_AGENT_PID GPG_AGENT_INFO")
+var agentSockets = pattern.Words("SSH_AUTH_SOCK SSH_AGENT_PID GPG_AGENT_INFO")
 
 func checkAgentSocketPassed(pass *rules.Pass) {
 	const text = "server %q can use the keys of the agent behind %s: it can sign in wherever its user can. Give it a key of its own with the rights that it needs."
 	for _, s := range pass.Catalog.Servers {
 		for _, v := range s.Env {
-			if agentSockets[v.Name.Raw()] && v.Value.Raw() != "" {
+			if agentSockets.Has(v.Name.Raw()) && v.Value.Raw() != "" {
 				pass.Report(rules.OnServer(s, v.Name.Span, v.Name.Raw(), text, s.Name, v.Name))
 			}
 		}
 		for _, p := range s.Settings { // Codex lists the variables to hand on
-			if strings.HasPrefix(p.Path, "env_vars[") && agentSockets[p.Value.Raw()] {
+			if strings.HasPrefix(p.Path, "env_vars[") && agentSockets.Has(p.Value.Raw()) {
 				pass.Report(rules.OnServer(s, p.Value.Span, p.Value.Raw(), text, s.Name, p.Value))
 			}
 		}

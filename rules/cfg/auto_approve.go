@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -25,10 +26,10 @@ var AutoApprove = rules.Rule{
 
 // approvals are the keys of a server under which a client keeps the tools that
 // it runs without asking.
-var approvals = set("alwaysAllow autoApprove autoapprove always_allow auto_approve allowedTools autoApproveTools alwaysAllowTools")
+var approvals = pattern.Words("alwaysAllow autoApprove autoapprove always_allow auto_approve allowedTools autoApproveTools alwaysAllowTools")
 
 // reading is how the names of tools begin that only look.
-var reading = set("get list read search find query describe show fetch lookup view browse count check status resolve info explain summarize count head stat")
+var reading = pattern.Words("get list read search find query describe show fetch lookup view browse count check status resolve info explain summarize count head stat")
 
 func checkAutoApprove(pass *rules.Pass) {
 	for _, s := range pass.Catalog.Servers {
@@ -38,7 +39,7 @@ func checkAutoApprove(pass *rules.Pass) {
 			switch value := p.Value.Raw(); {
 			case key == "allowedTools" && value != "*":
 				// a choice of tools, in most clients
-			case approvals[key] && (list || truthy(value)):
+			case approvals.Has(key) && (list || truthy(value)):
 				if value != "" && value != "[]" {
 					tools = append(tools, p)
 				}
@@ -86,7 +87,7 @@ func looks(tool string) bool {
 		case "delete", "remove", "write", "update", "create", "exec", "execute", "run", "send", "set", "put", "post", "drop", "kill", "edit":
 			return false
 		}
-		if reading[w] && i <= 2 {
+		if reading.Has(w) && i <= 2 {
 			return true
 		}
 	}

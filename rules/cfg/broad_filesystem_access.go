@@ -27,8 +27,8 @@ var BroadFilesystemAccess = rules.Rule{
 var (
 	wholeDisk  = pattern.New(`^(?:/|[A-Za-z]:[\\/]?|\\\\|/(?:etc|var|root|home|Users|mnt|Volumes|opt|usr)/?|/mnt/[a-z]/?|file:///)$`)
 	wholeHome  = pattern.New(`^(?:~|\$HOME|\$\{HOME\}|\$\{env:HOME\}|\$\{userHome\}|%USERPROFILE%|\$env:USERPROFILE|(?:/home|/Users|[A-Za-z]:[\\/]Users)[\\/][^\\/<>{}\s]+)[\\/]?$`)
-	rootOption = set("root roots dir dirs directory directories folder folders filesystem fs workspace allow allowed read write home")
-	webOption  = set("url http endpoint route prefix uri web api mcp sse")
+	rootOption = pattern.Words("root roots dir dirs directory directories folder folders filesystem fs workspace allow allowed read write home")
+	webOption  = pattern.Words("url http endpoint route prefix uri web api mcp sse")
 )
 
 func checkBroadFilesystemAccess(pass *rules.Pass) {
@@ -71,10 +71,10 @@ func checkBroadFilesystemAccess(pass *rules.Pass) {
 func namesRoot(option string) bool {
 	found := false
 	for _, w := range words(option) {
-		if webOption[w] {
+		if webOption.Has(w) {
 			return false
 		}
-		found = found || rootOption[w]
+		found = found || rootOption.Has(w)
 	}
 	return found
 }

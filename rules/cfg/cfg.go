@@ -9,6 +9,7 @@ import (
 	"unicode"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -124,21 +125,13 @@ func words(name string) []string {
 	return out
 }
 
-func set(list string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(list) {
-		m[w] = true
-	}
-	return m
-}
-
 var (
-	yes = set("1 true yes on y t all any enable enabled full always *")
-	no  = set("0 false no off n f none disable disabled never")
+	yes = pattern.Words("1 true yes on y t all any enable enabled full always *")
+	no  = pattern.Words("0 false no off n f none disable disabled never")
 )
 
-func truthy(value string) bool { return yes[strings.ToLower(strings.TrimSpace(value))] }
-func falsy(value string) bool  { return no[strings.ToLower(strings.TrimSpace(value))] }
+func truthy(value string) bool { return yes.Has(strings.ToLower(strings.TrimSpace(value))) }
+func falsy(value string) bool  { return no.Has(strings.ToLower(strings.TrimSpace(value))) }
 
 // outside returns the host of a URL that leads off this machine. It is false
 // for a placeholder, which has no host yet.

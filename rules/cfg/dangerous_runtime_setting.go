@@ -25,11 +25,11 @@ var DangerousRuntimeSetting = rules.Rule{
 }
 
 // preloads are variables whose value is code for every program that starts.
-var preloads = set("LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES DYLD_FRAMEWORK_PATH BASH_ENV PYTHONSTARTUP PYTHONBREAKPOINT PERL5DB PERL5OPT RUBYOPT PROMPT_COMMAND " +
+var preloads = pattern.Words("LD_PRELOAD LD_AUDIT DYLD_INSERT_LIBRARIES DYLD_FRAMEWORK_PATH BASH_ENV PYTHONSTARTUP PYTHONBREAKPOINT PERL5DB PERL5OPT RUBYOPT PROMPT_COMMAND " +
 	"DOTNET_STARTUP_HOOKS CORECLR_PROFILER_PATH GIT_SSH_COMMAND GIT_EXTERNAL_DIFF GIT_PROXY_COMMAND GCONV_PATH PYTHONHOME")
 
 // paths are variables that say where code is looked for.
-var paths = set("PATH PYTHONPATH NODE_PATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH PERL5LIB RUBYLIB CLASSPATH")
+var paths = pattern.Words("PATH PYTHONPATH NODE_PATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH PERL5LIB RUBYLIB CLASSPATH")
 
 var (
 	loadsCode  = pattern.New(`(?:^|\s)(?:--require|-r|--import|--loader|--experimental-loader)(?:[\s=]|$)|(?:^|\s)-(?:javaagent|agentpath|agentlib)[:=]|(?:^|\s)-Xrun`)
@@ -50,7 +50,7 @@ func checkDangerousRuntimeSetting(pass *rules.Pass) {
 				pass.Report(f)
 			}
 			switch upper := strings.ToUpper(name); {
-			case preloads[upper]:
+			case preloads.Has(upper):
 				level := rules.Medium
 				if temporary(value) || strings.Contains(value, "://") {
 					level = rules.High
@@ -67,7 +67,7 @@ func checkDangerousRuntimeSetting(pass *rules.Pass) {
 				case inspects.MatchString(value):
 					report(rules.Low, "server %q sets %s, which opens a debugger. Remove it from a shared configuration.")
 				}
-			case paths[upper]:
+			case paths.Has(upper):
 				if level := pathLevel(upper, value); level > 0 {
 					report(level, "server %q sets %s so that programs or modules are looked for where others can put them. Name directories in full, and only those that their owner alone can write.")
 				}

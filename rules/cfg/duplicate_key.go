@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -25,7 +26,7 @@ var DuplicateKey = rules.Rule{
 
 // deciding are the keys below which a repeated key decides what runs, or what
 // a client permits.
-var deciding = set("mcpServers servers mcp mcp_servers context_servers mcp-servers amp.mcpServers permissions permission hooks env sandbox " +
+var deciding = pattern.Words("mcpServers servers mcp mcp_servers context_servers mcp-servers amp.mcpServers permissions permission hooks env sandbox " +
 	"approval_policy sandbox_mode enableAllProjectMcpServers apiKeyHelper")
 
 func checkDuplicateKey(pass *rules.Pass) {
@@ -53,11 +54,11 @@ func checkDuplicateKey(pass *rules.Pass) {
 }
 
 func matters(r analyzers.Repeat, servers map[string]bool) bool {
-	if deciding[r.Key.Raw()] || servers[r.Key.Raw()] {
+	if deciding.Has(r.Key.Raw()) || servers[r.Key.Raw()] {
 		return true
 	}
 	for part := range strings.SplitSeq(r.Path, ".") {
-		if deciding[part] || servers[part] {
+		if deciding.Has(part) || servers[part] {
 			return true
 		}
 	}

@@ -30,7 +30,7 @@ var (
 )
 
 // loaders run code from a URL; elsewhere a URL is something to talk to.
-var loaders = set("deno bun jbang uv node tsx python python3")
+var loaders = pattern.Words("deno bun jbang uv node tsx python python3")
 
 func checkFloatingSource(pass *rules.Pass) {
 	for _, s := range pass.Catalog.Servers {
@@ -52,7 +52,7 @@ func checkFloatingSource(pass *rules.Pass) {
 				pass.Report(f)
 			}
 		}
-		if s.Launch == nil || !loaders[s.Launch.Program] {
+		if s.Launch == nil || !loaders.Has(s.Launch.Program) {
 			continue
 		}
 		for _, r := range s.Launch.Remotes {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -24,12 +25,12 @@ var ForwardsEverything = rules.Rule{
 }
 
 var (
-	handing   = set("forward export mirror exfil exfiltrate relay capture collect sync include send upload extract dump harvest steal replicate transmit leak share backup record stream copy")
-	secrets   = set("credential credentials creds secret secrets password passwords passwd mfa otp cookies cookie keychain wallet")
-	qualifier = set("access auth oauth bot service session git api ssh gpg private root refresh bearer root pat state")
-	keyish    = set("token tokens key keys pat headers")
-	personal  = set("pii phi financial health employment payment prompts conversations env environment everything records queries")
-	fillers   = set("auto enable always all full raw user customer no")
+	handing   = pattern.Words("forward export mirror exfil exfiltrate relay capture collect sync include send upload extract dump harvest steal replicate transmit leak share backup record stream copy")
+	secrets   = pattern.Words("credential credentials creds secret secrets password passwords passwd mfa otp cookies cookie keychain wallet")
+	qualifier = pattern.Words("access auth oauth bot service session git api ssh gpg private root refresh bearer root pat state")
+	keyish    = pattern.Words("token tokens key keys pat headers")
+	personal  = pattern.Words("pii phi financial health employment payment prompts conversations env environment everything records queries")
+	fillers   = pattern.Words("auto enable always all full raw user customer no")
 )
 
 // forwarding says how grave NAME is as the name of a switch: Medium for
@@ -38,21 +39,21 @@ func forwarding(name string) rules.Severity {
 	level, verb, qualified, all := rules.Severity(0), false, false, false
 	for i, w := range words(name) {
 		switch {
-		case handing[w] && !verb:
+		case handing.Has(w) && !verb:
 			if i > 2 {
 				return 0
 			}
 			verb = true
-		case !verb && !fillers[w]:
+		case !verb && !fillers.Has(w):
 			return 0 // the word is a noun here: NPM_MIRROR, LOG_EXPORT
-		case secrets[w]:
+		case secrets.Has(w):
 			level = rules.High
-		case keyish[w] && qualified:
+		case keyish.Has(w) && qualified:
 			level = rules.High
-		case personal[w], keyish[w]:
+		case personal.Has(w), keyish.Has(w):
 			level = max(level, rules.Medium)
 		}
-		qualified = qualified || qualifier[w]
+		qualified = qualified || qualifier.Has(w)
 		all = all || w == "all"
 	}
 	if !verb {

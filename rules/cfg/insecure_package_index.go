@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -24,19 +25,19 @@ var InsecurePackageIndex = rules.Rule{
 }
 
 var (
-	indexVars = set("npm_config_registry bun_config_registry yarn_npm_registry_server yarn_registry pip_index_url uv_index_url uv_default_index uv_index goproxy pip_find_links uv_find_links nuget_source")
-	extraVars = set("pip_extra_index_url uv_extra_index_url")
-	trustVars = set("pip_trusted_host uv_insecure_host goinsecure")
-	indexOpts = set("--registry --index-url --default-index --index --find-links --source --pip-args")
-	extraOpts = set("--extra-index-url")
-	trustOpts = set("--trusted-host --allow-insecure-host")
+	indexVars = pattern.Words("npm_config_registry bun_config_registry yarn_npm_registry_server yarn_registry pip_index_url uv_index_url uv_default_index uv_index goproxy pip_find_links uv_find_links nuget_source")
+	extraVars = pattern.Words("pip_extra_index_url uv_extra_index_url")
+	trustVars = pattern.Words("pip_trusted_host uv_insecure_host goinsecure")
+	indexOpts = pattern.Words("--registry --index-url --default-index --index --find-links --source --pip-args")
+	extraOpts = pattern.Words("--extra-index-url")
+	trustOpts = pattern.Words("--trusted-host --allow-insecure-host")
 )
 
 func checkInsecurePackageIndex(pass *rules.Pass) {
 	for _, s := range pass.Catalog.Servers {
 		for _, v := range s.Env {
 			name := strings.ToLower(v.Name.Raw())
-			judgeIndex(pass, s, v.Name.Span, v.Name.Raw(), v.Value.Raw(), indexVars[name], extraVars[name], trustVars[name])
+			judgeIndex(pass, s, v.Name.Span, v.Name.Raw(), v.Value.Raw(), indexVars.Has(name), extraVars.Has(name), trustVars.Has(name))
 			if name == "npm_config_strict_ssl" && falsy(v.Value.Raw()) {
 				judgeIndex(pass, s, v.Name.Span, v.Name.Raw(), "off", false, false, true)
 			}
@@ -45,7 +46,7 @@ func checkInsecurePackageIndex(pass *rules.Pass) {
 			continue
 		}
 		for _, f := range s.Launch.Flags {
-			judgeIndex(pass, s, f.At.Span, f.Name, f.Value.Raw(), indexOpts[f.Name], extraOpts[f.Name], trustOpts[f.Name])
+			judgeIndex(pass, s, f.At.Span, f.Name, f.Value.Raw(), indexOpts.Has(f.Name), extraOpts.Has(f.Name), trustOpts.Has(f.Name))
 			if f.Name == "--strict-ssl" && falsy(f.Value.Raw()) {
 				judgeIndex(pass, s, f.At.Span, f.Name, "off", false, false, true)
 			}

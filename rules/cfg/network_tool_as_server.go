@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/analyzers/launch"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/cfg/inline"
 )
@@ -27,7 +28,7 @@ var NetworkToolAsServer = rules.Rule{
 
 const tiesShell = "%s ties a shell to a network connection: whoever is at the other end commands this machine. Remove it, and look for what has used it."
 
-var networkTools = set("curl wget nc ncat netcat socat telnet cryptcat openssl websocat")
+var networkTools = pattern.Words("curl wget nc ncat netcat socat telnet cryptcat openssl websocat")
 
 func checkNetworkToolAsServer(pass *rules.Pass) {
 	lines(pass.Catalog, func(l line) {
@@ -42,7 +43,7 @@ func checkNetworkToolAsServer(pass *rules.Pass) {
 				return
 			}
 		}
-		if l.server == nil || !networkTools[l.launch.Program] {
+		if l.server == nil || !networkTools.Has(l.launch.Program) {
 			return
 		}
 		if code := l.launch.Inline; !code.IsZero() {

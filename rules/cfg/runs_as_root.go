@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"strings"
 
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -22,17 +23,17 @@ var RunsAsRoot = rules.Rule{
 	Check:      checkRunsAsRoot,
 }
 
-var raisers = set("sudo doas pkexec su run0 gsudo runas sudo-rs please")
+var raisers = pattern.Words("sudo doas pkexec su run0 gsudo runas sudo-rs please")
 
 func checkRunsAsRoot(pass *rules.Pass) {
 	lines(pass.Catalog, func(l line) {
 		for _, w := range l.launch.Wrappers {
-			if raisers[w] {
+			if raisers.Has(w) {
 				pass.Report(l.finding(l.at(), w, "%s runs through %q, with the rights of another user. Start it as the user who works with it.", w))
 				return
 			}
 		}
-		if raisers[l.launch.Program] {
+		if raisers.Has(l.launch.Program) {
 			pass.Report(l.finding(l.launch.Inner[0].Span, l.launch.Program, "%s runs through %q, with the rights of another user. Start it as the user who works with it.", l.launch.Program))
 			return
 		}
@@ -41,7 +42,7 @@ func checkRunsAsRoot(pass *rules.Pass) {
 		}
 		code := l.code()
 		for start, word := range commandWords(code.Raw()) {
-			if raisers[word] {
+			if raisers.Has(word) {
 				pass.Report(l.finding(code.At(start, start+len(word)), word, "%s runs a command through %q, with the rights of another user. Start it as the user who works with it.", word))
 				return
 			}

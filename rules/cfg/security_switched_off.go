@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -26,13 +27,13 @@ var SecuritySwitchedOff = rules.Rule{
 // protections are what a switch can turn off; the second group may follow the
 // first in a name ("tls check", "auth required").
 var (
-	protections = set("auth authentication authorization authorisation tls ssl cert certs certificate certificates verify verification verified https sandbox sandboxing sandboxed security safety csrf permission permissions approval approvals signature signatures guardrail guardrails seccomp apparmor rbac rejectunauthorized unauthorized")
-	endings     = set("check checks checking mode enabled enable required require errors error all validation prompt prompts policy headers " +
+	protections = pattern.Words("auth authentication authorization authorisation tls ssl cert certs certificate certificates verify verification verified https sandbox sandboxing sandboxed security safety csrf permission permissions approval approvals signature signatures guardrail guardrails seccomp apparmor rbac rejectunauthorized unauthorized")
+	endings     = pattern.Words("check checks checking mode enabled enable required require errors error all validation prompt prompts policy headers " +
 		"verify verification verified on host hostname peer server")
 	// off words turn a protection off when the switch is on.
-	off = set("disable disabled disables no skip skips bypass omit ignore without dangerously unsafe insecure off turnoff")
+	off = pattern.Words("disable disabled disables no skip skips bypass omit ignore without dangerously unsafe insecure off turnoff")
 	// affirming words name a protection that is off when the switch is off.
-	affirming = set("enable enabled require required use reject verify check strict force enforce")
+	affirming = pattern.Words("enable enabled require required use reject verify check strict force enforce")
 )
 
 // known are names that the grammar of switches does not reach, with the
@@ -65,14 +66,14 @@ func switchedOff(name []string, value string) bool {
 	}
 	// The protection stands last, before words that only round it off.
 	last := len(name) - 1
-	for last > 0 && (off[name[last]] || endings[name[last]]) && (!protections[name[last]] || protections[name[last-1]]) {
+	for last > 0 && (off.Has(name[last]) || endings.Has(name[last])) && (!protections.Has(name[last]) || protections.Has(name[last-1])) {
 		last--
 	}
-	if last < 0 || !protections[name[last]] {
+	if last < 0 || !protections.Has(name[last]) {
 		return false
 	}
 	for _, w := range name {
-		if off[w] {
+		if off.Has(w) {
 			return truthy(value)
 		}
 	}
@@ -93,7 +94,7 @@ func switchedOff(name []string, value string) bool {
 			return true
 		}
 		for _, w := range name {
-			if affirming[w] {
+			if affirming.Has(w) {
 				return true
 			}
 		}

@@ -28,7 +28,7 @@ var (
 	sensitiveDir  = pattern.New(`(?i)(?:^|[/\\])\.(?:ssh|gnupg|aws|azure|password-store)[/\\]?\*{0,2}$|(?i)[/\\]\.config[/\\]gcloud[/\\]?$|(?i)^/etc/ssh/?$`)
 	sensitiveFile = pattern.New(`(?i)(?:^|[/\\])(?:id_(?:rsa|dsa|ecdsa|ed25519)|\.netrc|_netrc|\.git-credentials|\.pgpass|shadow|gshadow|master\.key|credentials\.db|cookies\.sqlite|login data|logins\.json|key4\.db|wallet\.dat|login\.keychain(?:-db)?|\.bash_history|\.zsh_history)$|(?i)[/\\]\.(?:aws|ssh|kube|docker)[/\\][\w.-]+$|(?i)(?:^|[/\\])\.env(?:\.(?:local|production|prod))?$|(?i)\.(?:pem|p12|pfx|key|kdbx|jks)$`)
 	// authOption names a file with which the server itself signs in or is set up.
-	authOption = set("key keyfile pem cert certificate ca cacert tls ssl kubeconfig credential credentials cred creds identity config token secret ssh env dotenv auth keystore truststore jwt private i profile account service")
+	authOption = pattern.Words("key keyfile pem cert certificate ca cacert tls ssl kubeconfig credential credentials cred creds identity config token secret ssh env dotenv auth keystore truststore jwt private i profile account service")
 )
 
 func checkSensitiveFileArgument(pass *rules.Pass) {
@@ -70,7 +70,7 @@ func checkSensitiveFileArgument(pass *rules.Pass) {
 
 func signsIn(option string) bool {
 	for _, w := range words(option) {
-		if authOption[w] {
+		if authOption.Has(w) {
 			return true
 		}
 	}

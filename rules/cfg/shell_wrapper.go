@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/analyzers/launch"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -31,7 +32,7 @@ func checkShellWrapper(pass *rules.Pass) {
 		}
 		wrapper, nested := "a shell", 0
 		for _, w := range l.launch.Wrappers {
-			if program, _, _ := strings.Cut(w, " "); program == "cmd" || shells[program] || strings.HasSuffix(w, "-c") {
+			if program, _, _ := strings.Cut(w, " "); program == "cmd" || shells.Has(program) || strings.HasSuffix(w, "-c") {
 				wrapper = w
 				nested++
 				if program != "cmd" {
@@ -56,4 +57,4 @@ func checkShellWrapper(pass *rules.Pass) {
 	})
 }
 
-var shells = set("sh bash zsh dash ksh fish ash cmd powershell pwsh")
+var shells = pattern.Words("sh bash zsh dash ksh fish ash cmd powershell pwsh")

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 // A change of an approved definition is judged more strictly than a definition
@@ -270,10 +272,10 @@ func lettersOf(s string) (l letters) {
 	}
 	for w := range strings.FieldsSeq(strings.ToLower(s)) {
 		w = strings.TrimFunc(w, unicode.IsPunct)
-		if english[w] {
+		if english.Has(w) {
 			l.english++
 		}
-		if stops[w] {
+		if stops.Has(w) {
 			l.stops++
 		}
 	}
@@ -284,14 +286,6 @@ func lettersOf(s string) (l letters) {
 // Spanish, Portuguese, Italian, Dutch, Polish and Turkish that are none of
 // English.
 var (
-	english = wordSet("the of and to is in with for that are by from this or be as it its not when where which a an returns lists gets gives")
-	stops   = wordSet("der das und ist nicht mit auf dem den ein eine einer vor jedem anderen aller zu bei wird werden sind oder auch von le les des et est pas avec dans une pour sur que qui du au aux el los las es con para por una del al como se sin il di che non per della dei gli sono um uma dos das não com ao os het een van en niet voor met zijn naar nie jest się na przed każdym bu ve bir ile için olan önce başka tüm her")
+	english = pattern.Words("the of and to is in with for that are by from this or be as it its not when where which a an returns lists gets gives")
+	stops   = pattern.Words("der das und ist nicht mit auf dem den ein eine einer vor jedem anderen aller zu bei wird werden sind oder auch von le les des et est pas avec dans une pour sur que qui du au aux el los las es con para por una del al como se sin il di che non per della dei gli sono um uma dos das não com ao os het een van en niet voor met zijn naar nie jest się na przed każdym bu ve bir ile için olan önce başka tüm her")
 )
-
-func wordSet(list string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(list) {
-		m[w] = true
-	}
-	return m
-}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -134,7 +135,7 @@ func partOf(path string) part {
 		}
 	}
 	for segment := range strings.SplitSeq(rest, "/") {
-		if stores[segment] {
+		if stores.Has(segment) {
 			return credentials
 		}
 	}
@@ -157,7 +158,7 @@ func partOf(path string) part {
 	if rest == "" {
 		return wholeSystem
 	}
-	if systemFolders[rest] {
+	if systemFolders.Has(rest) {
 		return systemFolder
 	}
 	parts := strings.Split(rest, "/")
@@ -170,16 +171,8 @@ func partOf(path string) part {
 var homes = []string{"~", "$home", "${home}", "${userhome}", "${env:home}", "${env:userprofile}", "$env:userprofile", "$env:home", "%userprofile%", "%homepath%", "{env:home}"}
 
 var (
-	stores = set(".ssh .aws .kube .gnupg .azure .docker .netrc .npmrc .pypirc .git-credentials .password-store .vault-token keychains .terraform.d .mozilla")
+	stores = pattern.Words(".ssh .aws .kube .gnupg .azure .docker .netrc .npmrc .pypirc .git-credentials .password-store .vault-token keychains .terraform.d .mozilla")
 
-	systemFolders = set("/etc /boot /proc /sys /dev /usr /bin /sbin /lib /lib64 /var /var/run /run /var/lib /var/lib/docker /var/log /etc/passwd /etc/shadow /etc/sudoers " +
+	systemFolders = pattern.Words("/etc /boot /proc /sys /dev /usr /bin /sbin /lib /lib64 /var /var/run /run /var/lib /var/lib/docker /var/log /etc/passwd /etc/shadow /etc/sudoers " +
 		"/etc/cron.d /etc/ssh /library /system /private /private/etc /windows /windows/system32 /programdata")
 )
-
-func set(words string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(words) {
-		m[w] = true
-	}
-	return m
-}

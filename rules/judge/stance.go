@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 )
 
 // A text may order, and it may tell of orders: a handbook, a rule's page, the
@@ -140,25 +141,25 @@ func (r *reading) tells(c *clause) bool {
 			case 1:
 				subject = word
 			case 2: // "mail the letter" asks, "letters for the user" names
-				names = !subjects[word]
+				names = !subjects.Has(word)
 			}
 			switch {
-			case readers[word], word == "this" && strings.HasPrefix(before, "read"):
+			case readers.Has(word), word == "this" && strings.HasPrefix(before, "read"):
 				return false
-			case strings.HasPrefix(word, "model") && definite[subject]: // "a text that tells the model" is about texts
+			case strings.HasPrefix(word, "model") && definite.Has(subject): // "a text that tells the model" is about texts
 				return false
 			}
 			before = word
 		}
 	}
-	return subjects[subject] || names && r.asked
+	return subjects.Has(subject) || names && r.asked
 }
 
 // asks reports whether a heading, in lower case, asks what is, why or when; not
 // what to do.
 func asks(heading string) bool {
 	words := strings.Fields(strings.TrimLeft(heading, "#*_ "))
-	return len(words) > 1 && asking[words[0]] && words[1] != "to"
+	return len(words) > 1 && asking.Has(words[0]) && words[1] != "to"
 }
 
 // unquoted are the parts of a clause that are no quotation.
@@ -180,24 +181,16 @@ var addresses = mustSet("must", "imperative", "authority", "unasked")
 // subjects are the words with which a clause begins that tells, definite those of
 // them that may stand for the text itself or for who reads it.
 var (
-	subjects = wordSet("the it its they their he she this that these those there a an every each some many most no none such what whatever which who one two several few both " +
+	subjects = pattern.Words("the it its they their he she this that these those there a an every each some many most no none such what whatever which who one two several few both " +
 		"server servers tool tools client clients parameter parameters text description descriptions attacker attackers attack attacks package packages image images command commands injection")
-	definite = wordSet("the it its they their he she this that these those there")
+	definite = pattern.Words("the it its they their he she this that these those there")
 )
 
 // readers are the words for whoever reads, and what they are told with.
-var readers = wordSet("you your yours yourself please let's i me my we us our reader readers assistant assistants agent agents ai ais llm llms bot bots crawler crawlers shall ought")
+var readers = pattern.Words("you your yours yourself please let's i me my we us our reader readers assistant assistants agent agents ai ais llm llms bot bots crawler crawlers shall ought")
 
 // asking are the words with which the heading begins of a section that explains.
-var asking = wordSet("what why when")
-
-func wordSet(words string) map[string]bool {
-	set := map[string]bool{}
-	for _, w := range strings.Fields(words) {
-		set[w] = true
-	}
-	return set
-}
+var asking = pattern.Words("what why when")
 
 // defended reports whether something around the clause bears out that it speaks
 // of attacks as one who defends: the clause is the one that says what the text is

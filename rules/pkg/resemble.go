@@ -1,6 +1,10 @@
 package pkg
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
+)
 
 // resemblance says how one name came out of another; "" when it did not. It
 // takes one step: swapped or dropped separators, characters that look alike, or one
@@ -25,7 +29,7 @@ func resemblance(a, b spelling) string {
 		return "" // context7 and context8 are two numbers, not an error
 	case kind == "another letter" && (len(part) < 6 || first):
 		return "" // slack and stack, docker and locker are two words
-	case len(part) < 5 && !generic[part]:
+	case len(part) < 5 && !generic.Has(part):
 		return ""
 	}
 	return kind
@@ -42,20 +46,12 @@ func spell(name string) spelling {
 
 // generic are the words of which most names of servers are made: an error in
 // one of them is an error, a name made of them alone names nothing.
-var generic = words("mcp server servers client tool tools api model context protocol modelcontextprotocol remote proxy agent ai cli sdk app hub")
-
-func words(list string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(list) {
-		m[w] = true
-	}
-	return m
-}
+var generic = pattern.Words("mcp server servers client tool tools api model context protocol modelcontextprotocol remote proxy agent ai cli sdk app hub")
 
 // distinctive reports whether a name has a part that is its own.
 func distinctive(name string) bool {
 	for _, part := range strings.FieldsFunc(name, separator) {
-		if !generic[part] || part == "modelcontextprotocol" {
+		if !generic.Has(part) || part == "modelcontextprotocol" {
 			return true
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -43,14 +44,14 @@ func checkCredentialParameter(pass *rules.Pass) {
 		var buf [2 * longestName]byte
 		name := words(&buf, p.name.Raw())
 		switch {
-		case personal[string(name)]:
+		case personal.Has(string(name)):
 			if !p.textual() || about(p.tool, keeping) {
 				return
 			}
 			f := p.finding(p.name.Span, "parameter %q of tool %q asks for a credential that belongs to the user alone, and the tool's purpose does not need it. Do not use the tool.", p.name, p.tool.Name)
 			f.Severity = rules.Medium
 			pass.Report(f)
-		case credentials[string(name)]:
+		case credentials.Has(string(name)):
 			if !p.textual() || about(p.tool, entering) {
 				return
 			}
@@ -70,10 +71,10 @@ func checkCredentialParameter(pass *rules.Pass) {
 const mostCredentials = 32 // of one server
 
 var (
-	credentials = set(`password passwd user_password passphrase api_key apikey api_token api_secret secret_key client_secret access_token auth_token bearer_token
+	credentials = pattern.Words(`password passwd user_password passphrase api_key apikey api_token api_secret secret_key client_secret access_token auth_token bearer_token
 		oauth_token refresh_token private_key service_account_key access_key secret_access_key personal_access_token github_token session_token jwt jwt_token`)
 	// personal ones open more than one service, or move money.
-	personal = set(`seed_phrase recovery_phrase secret_phrase mnemonic mnemonic_phrase wallet_mnemonic wallet_seed otp otp_code one_time_password totp totp_code mfa_code two_factor_code
+	personal = pattern.Words(`seed_phrase recovery_phrase secret_phrase mnemonic mnemonic_phrase wallet_mnemonic wallet_seed otp otp_code one_time_password totp totp_code mfa_code two_factor_code
 		verification_code sms_code master_password root_password sudo_password credit_card_number card_number cvv cvc card_cvv ssn social_security_number bank_pin card_pin user_otp`)
 	entering = []string{"login", "log in", "log_in", "sign in", "sign_in", "signin", "authenticat", "auth", "connect", "credential", "password", "unlock", "encrypt", "decrypt", "register", "signup", "sign up",
 		"wallet", "key", "secret", "token", "ssh", "configure", "setup"}

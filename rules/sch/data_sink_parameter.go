@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"strings"
 
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -26,8 +27,8 @@ func checkDataSinkParameter(pass *rules.Pass) {
 	params(pass, func(p param) {
 		var buf [2 * longestName]byte
 		name := words(&buf, p.name.Raw())
-		odd := oddSinks[string(name)]
-		if !odd && !sinks[string(name)] || !p.textual() {
+		odd := oddSinks.Has(string(name))
+		if !odd && !sinks.Has(string(name)) || !p.textual() {
 			return
 		}
 		description := p.member("description")
@@ -55,10 +56,10 @@ const shortestReason = 24
 
 var (
 	// sinks are names that hold anything; many tools have one for good reasons.
-	sinks = set(`context ctx note notes metadata meta extra annotation annotations remark remarks memo comment comments feedback trace telemetry
+	sinks = pattern.Words(`context ctx note notes metadata meta extra annotation annotations remark remarks memo comment comments feedback trace telemetry
 		diagnostics reasoning rationale thought thoughts justification background misc info details summary log logs state reason intent`)
 	// oddSinks are such names that no interface of a service has.
-	oddSinks = set(`sidenote side_note side_notes sidenotes debug debug_info debug_data debug_context debug_notes debug_log extra_info extra_data extra_context extra_notes
+	oddSinks = pattern.Words(`sidenote side_note side_notes sidenotes debug debug_info debug_data debug_context debug_notes debug_log extra_info extra_data extra_context extra_notes
 		additional_info additional_context additional_data additional_notes additional_information trace_info trace_data trace_context
 		telemetry_data telemetry_context diagnostic_info diagnostic_data diagnostics_data user_context session_context session_info session_data
 		agent_context agent_notes agent_state model_notes model_context conversation_context chat_context full_context internal_notes

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"strings"
 
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -53,10 +54,10 @@ func wanted(name []byte) (what string, severity rules.Severity, business []strin
 			first, last = rest[:i], rest[strings.LastIndexByte(string(rest), '_')+1:]
 		}
 		switch {
-		case len(first) < len(rest) && fillers[string(first)]:
-			whole = whole || contents[string(first)]
+		case len(first) < len(rest) && fillers.Has(string(first)):
+			whole = whole || contents.Has(string(first))
 			rest, cut = rest[len(first)+1:], true
-		case len(last) < len(rest) && contents[string(last)]:
+		case len(last) < len(rest) && contents.Has(string(last)):
 			whole = true
 			rest, cut = rest[:len(rest)-len(last)-1], true
 		}
@@ -64,7 +65,7 @@ func wanted(name []byte) (what string, severity rules.Severity, business []strin
 	if k, ok := clientNames[string(rest)]; ok {
 		return k.what, rules.Medium, k.business
 	}
-	if private[string(rest)] {
+	if private.Has(string(rest)) {
 		if whole {
 			return "the content of a private file", rules.High, nil
 		}
@@ -79,10 +80,10 @@ type kind struct {
 }
 
 var (
-	contents = set("content contents dump text body data value values raw copy bytes base64 b64 plaintext")
-	fillers  = set("content contents dump text body data value raw copy bytes of the from user users my your local full all current whole complete file")
+	contents = pattern.Words("content contents dump text body data value values raw copy bytes base64 b64 plaintext")
+	fillers  = pattern.Words("content contents dump text body data value raw copy bytes of the from user users my your local full all current whole complete file")
 	// private are files and stores that no tool needs the content of.
-	private = set(`id_rsa id_dsa id_ecdsa id_ed25519 ssh_key ssh_keys ssh_private_key ssh_config ssh_dir authorized_keys known_hosts dot_ssh
+	private = pattern.Words(`id_rsa id_dsa id_ecdsa id_ed25519 ssh_key ssh_keys ssh_private_key ssh_config ssh_dir authorized_keys known_hosts dot_ssh
 		dotenv env_file dot_env aws_credentials aws_credentials_file credentials_file netrc npmrc pypirc git_credentials kubeconfig_file
 		etc_passwd etc_shadow passwd_file shadow_file bash_history zsh_history shell_history mcp_json mcp_config claude_json claude_config cursor_config
 		keychain keyring browser_history browser_cookies browser_passwords saved_passwords gpg_key wallet_file wallet_dat home_directory`)

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -47,8 +48,8 @@ func checkFreeFormInput(pass *rules.Pass) {
 		name := words(&buf, p.name.Raw())
 		into := &commands
 		switch {
-		case executed[string(name)] && (sure[string(name)] || about(p.tool, executing)):
-		case places[string(name)]:
+		case executed.Has(string(name)) && (sure.Has(string(name)) || about(p.tool, executing)):
+		case places.Has(string(name)):
 			into = &others
 		default:
 			return
@@ -64,19 +65,11 @@ func checkFreeFormInput(pass *rules.Pass) {
 	flush()
 }
 
+const sureWords = "shell_command bash_command shell_cmd bash_script shell_script raw_sql sql_query sql_statement python_code javascript_code js_code cmdline command_line commandline shell powershell"
+
 var (
-	sure      = set("shell_command bash_command shell_cmd bash_script shell_script raw_sql sql_query sql_statement python_code javascript_code js_code cmdline command_line commandline shell powershell")
-	executed  = merge(sure, set("command cmd commands sql script code source_code expression statement snippet eval"))
-	places    = set("filesystem_path absolute_path full_path local_path target_url fetch_url any_url webhook_url callback_url")
+	sure      = pattern.Words(sureWords)
+	executed  = pattern.Words(sureWords + " command cmd commands sql script code source_code expression statement snippet eval")
+	places    = pattern.Words("filesystem_path absolute_path full_path local_path target_url fetch_url any_url webhook_url callback_url")
 	executing = []string{"execut", "run ", "runs ", "running", "shell", "terminal", "bash", "command line", "eval", "interpret", "sql", "run_", "_run", "exec"}
 )
-
-func merge(sets ...map[string]bool) map[string]bool {
-	all := map[string]bool{}
-	for _, s := range sets {
-		for k := range s {
-			all[k] = true
-		}
-	}
-	return all
-}

@@ -3,6 +3,7 @@ package sch
 import (
 	_ "embed"
 
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -26,7 +27,7 @@ func checkPromptPassthrough(pass *rules.Pass) {
 	params(pass, func(p param) {
 		var buf [2 * longestName]byte
 		name := words(&buf, p.name.Raw())
-		if !prompts[string(name)] || p.limited() || !p.textual() || !about(p.tool, models) {
+		if !prompts.Has(string(name)) || p.limited() || !p.textual() || !about(p.tool, models) {
 			return
 		}
 		pass.Report(p.finding(p.name.Span, "parameter %q of tool %q becomes the order of another model, which has rights of its own. Check what that model may do, and mark passed-on text as data.", p.name, p.tool.Name))
@@ -34,6 +35,6 @@ func checkPromptPassthrough(pass *rules.Pass) {
 }
 
 var (
-	prompts = set("prompt system_prompt user_prompt instructions instruction system_message system_instruction system_instructions agent_prompt llm_prompt task_prompt system")
+	prompts = pattern.Words("prompt system_prompt user_prompt instructions instruction system_message system_instruction system_instructions agent_prompt llm_prompt task_prompt system")
 	models  = []string{"llm", "language model", "agent", "assistant", "gpt", "claude", "gemini", "completion", "chatbot", "ai model", "copilot"}
 )

@@ -190,12 +190,3 @@ func (t *tally) String() string {
 	}
 	return list
 }
-
-// set is a list of words as a set.
-func set(list string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(list) {
-		m[w] = true
-	}
-	return m
-}

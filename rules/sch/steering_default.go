@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"strings"
 
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
 
@@ -26,7 +27,7 @@ func checkSteeringDefault(pass *rules.Pass) {
 	params(pass, func(p param) {
 		var buf [2 * longestName]byte
 		name := words(&buf, p.name.Raw())
-		write, send := written[string(name)], receivers[string(name)]
+		write, send := written.Has(string(name)), receivers.Has(string(name))
 		if !send && !write {
 			return
 		}
@@ -55,11 +56,11 @@ func checkSteeringDefault(pass *rules.Pass) {
 }
 
 var (
-	receivers = set(`to cc bcc recipient recipients to_email to_address email_to send_to mail_to receiver reply_to forward_to forward forwarding_address forward_email
+	receivers = pattern.Words(`to cc bcc recipient recipients to_email to_address email_to send_to mail_to receiver reply_to forward_to forward forwarding_address forward_email
 		notify notify_email notification_email copy_to send_copy_to webhook webhook_url callback callback_url callback_uri notify_url notification_url notification_webhook
 		report_to report_url upload_to upload_url log_url log_endpoint telemetry_url telemetry_endpoint collector_url analytics_url sync_url backup_url mirror_url post_to
 		payout_address payee beneficiary destination_address recipient_address withdrawal_address to_wallet recipient_wallet iban recipient_iban`)
-	written = set("output output_path output_file out_path outfile destination dest dest_path target_path target_file save_to save_path file_path filepath path filename write_to log_file")
+	written = pattern.Words("output output_path output_file out_path outfile destination dest dest_path target_path target_file save_to save_path file_path filepath path filename write_to log_file")
 )
 
 // addressed reports whether a value is a real address: of mail, of a host that

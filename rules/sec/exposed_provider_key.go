@@ -26,7 +26,8 @@ var ExposedProviderKey = rules.Rule{
 
 func checkExposedProviderKey(pass *rules.Pass) {
 	of(pass, providerKey, func(s *analyzers.Secret) {
-		f := finding(s, fmt.Sprintf("%s holds %s credential (%s)", holder(s), article(provider[s.Kind]), title[s.Kind]))
+		kind := described()[s.Kind]
+		f := finding(s, fmt.Sprintf("%s holds %s credential (%s)", holder(s), article(kind.Provider), kind.Title))
 		if s.Kind == "stripe-test-key" {
 			f.Severity = rules.Low // it moves no money
 		}

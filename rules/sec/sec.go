@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/analyzers/secret"
 	"github.com/sallyport-mcp/sallyport/rules"
 )
@@ -29,21 +31,18 @@ const (
 	named
 )
 
-var provider, title = kinds()
-
-func kinds() (provider, title map[string]string) {
-	provider, title = map[string]string{}, map[string]string{}
+// described says of every kind of credential whose it is, "" when it is no
+// provider's, and what it is called in a sentence.
+var described = sync.OnceValue(func() map[string]secret.KindInfo {
+	all := map[string]secret.KindInfo{}
 	for _, k := range secret.Kinds() {
-		title[k.Kind] = k.Title
 		if first, _, _ := strings.Cut(k.Title, " "); first != strings.ToUpper(first) {
-			title[k.Kind] = strings.ToLower(k.Title[:1]) + k.Title[1:]
+			k.Title = strings.ToLower(k.Title[:1]) + k.Title[1:]
 		}
-		if k.Provider != "" {
-			provider[k.Kind] = k.Provider
-		}
+		all[k.Kind] = k
 	}
-	return provider, title
-}
+	return all
+})
 
 // classOf judges what a value is before where it stands: a provider's key
 // stays one on a command line.
@@ -60,7 +59,7 @@ func classOf(s *analyzers.Secret) class {
 		return inText
 	case s.Kind == "connection-string":
 		return connectionString
-	case provider[s.Kind] != "":
+	case described()[s.Kind].Provider != "":
 		return providerKey
 	case s.Kind == "url-password", s.Kind == "webhook-url", s.Where == "url", inRemote(s):
 		return inURL
@@ -236,21 +235,13 @@ func stock(value string) bool {
 	}
 	words := strings.FieldsFunc(strings.ToLower(value), func(r rune) bool { return r < 'a' || r > 'z' })
 	for _, w := range words {
-		if !stockWords[w] {
+		if !stockWords.Has(w) {
 			return false
 		}
 	}
 	return len(words) > 0 || len(value) < 8
 }
 
-var stockWords = set(`password passwd pass pwd secret admin root user test tests testing dev development local localhost demo default guest
+var stockWords = pattern.Words(`password passwd pass pwd secret admin root user test tests testing dev development local localhost demo default guest
 	postgres mysql mongo redis rabbit rabbitmq minio minioadmin neo elastic kibana grafana sa ssw rd ord w qwerty letmein welcome changeme mypassword
 	mysecret mysecretpassword supersecret superuser adminadmin toor oracle docker my the db database app key token api server mcp s p`)
-
-func set(words string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(words) {
-		m[w] = true
-	}
-	return m
-}

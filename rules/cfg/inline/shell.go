@@ -1,6 +1,10 @@
 package inline
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
+)
 
 const (
 	maxNames = 8   // variables and files that are followed through a line
@@ -8,22 +12,14 @@ const (
 )
 
 var (
-	fetchers = set("curl wget wget2 aria2c fetch iwr irm invoke-webrequest invoke-restmethod http https")
-	shells   = set("sh bash zsh dash ksh fish ash iex invoke-expression cmd powershell pwsh")
+	fetchers = pattern.Words("curl wget wget2 aria2c fetch iwr irm invoke-webrequest invoke-restmethod http https")
+	shells   = pattern.Words("sh bash zsh dash ksh fish ash iex invoke-expression cmd powershell pwsh")
 	// interpreters read a program from standard input when no operand names one.
-	interpreters = set("python python2 python3 node nodejs perl ruby php deno bun tsx")
-	evaluators   = set("eval source . iex invoke-expression")
-	decoders     = set("base64 base32 xxd openssl uudecode gunzip zcat certutil")
-	prefixes     = set("sudo doas env nohup setsid exec command time then do else if while until ! { nice xargs busybox & start /c -c call")
+	interpreters = pattern.Words("python python2 python3 node nodejs perl ruby php deno bun tsx")
+	evaluators   = pattern.Words("eval source . iex invoke-expression")
+	decoders     = pattern.Words("base64 base32 xxd openssl uudecode gunzip zcat certutil")
+	prefixes     = pattern.Words("sudo doas env nohup setsid exec command time then do else if while until ! { nice xargs busybox & start /c -c call")
 )
-
-func set(words string) map[string]bool {
-	m := map[string]bool{}
-	for w := range strings.FieldsSeq(words) {
-		m[w] = true
-	}
-	return m
-}
 
 type scan struct {
 	text, lower string
@@ -113,7 +109,7 @@ func (s *scan) commands() {
 			s.add(RunsDecoded, decoded-1, end)
 		}
 		switch {
-		case fetchers[program] && strings.TrimSpace(rest) != "" || nested(part):
+		case fetchers.Has(program) && strings.TrimSpace(rest) != "" || nested(part):
 			fetched = i + 1
 			if substituting > 0 || invoking > 0 {
 				s.add(RunsDownload, max(substituting, invoking)-1, end)
@@ -131,7 +127,7 @@ func (s *scan) commands() {
 				s.add(RunsDecoded, substituting-1, end)
 			}
 		}
-		if evaluators[program] && program != "." && program != "source" && program != "eval" || strings.Contains(part, "scriptblock]::create") {
+		if evaluators.Has(program) && program != "." && program != "source" && program != "eval" || strings.Contains(part, "scriptblock]::create") {
 			invoking = i + 1
 		}
 		for _, name := range variables {
@@ -139,17 +135,17 @@ func (s *scan) commands() {
 				continue
 			}
 			switch {
-			case evaluators[program], shells[program]:
+			case evaluators.Has(program), shells.Has(program):
 				s.add(RunsDownload, i, end)
 			case program == "echo" || program == "printf":
 				fetched = i + 1
 			}
 		}
 		for _, file := range files {
-			if fetchers[program] || !strings.Contains(part, file) {
+			if fetchers.Has(program) || !strings.Contains(part, file) {
 				continue
 			}
-			if shells[program] || interpreters[strings.TrimRight(program, "0123456789.")] || evaluators[program] || program == "chmod" && strings.Contains(rest, "x") ||
+			if shells.Has(program) || interpreters.Has(strings.TrimRight(program, "0123456789.")) || evaluators.Has(program) || program == "chmod" && strings.Contains(rest, "x") ||
 				program == base(file) {
 				s.add(RunsDownload, i, end)
 			}
@@ -203,11 +199,11 @@ func head(part string) (program, rest string) {
 		if len(word) > 256 {
 			return "", rest
 		}
-		if eq := strings.IndexByte(word, '='); word != "" && strings.Trim(word, "0123456789*/,-") == "" || prefixes[word] || eq > 0 && !strings.ContainsAny(word[:eq], "/-:.") {
+		if eq := strings.IndexByte(word, '='); word != "" && strings.Trim(word, "0123456789*/,-") == "" || prefixes.Has(word) || eq > 0 && !strings.ContainsAny(word[:eq], "/-:.") {
 			continue
 		}
 		// bash -c "curl …": the quoted line is a command of its own.
-		if name := base(word); shells[name] {
+		if name := base(word); shells.Has(name) {
 			options := rest[:min(len(rest), 256)]
 			for _, option := range [...]string{" -c ", " -lc ", " -ic ", " /c ", " -command "} {
 				if at := strings.Index(options, option); at >= 0 && strings.TrimLeft(rest[at+len(option):], " \t\"'\\") != "" {
@@ -229,10 +225,10 @@ func base(word string) string {
 // runs reports whether the program executes its standard input; following is
 // the line from the program on, beyond operators that its own code may hold.
 func runs(program, rest, following string) bool {
-	if shells[program] || evaluators[program] && program != "." {
+	if shells.Has(program) || evaluators.Has(program) && program != "." {
 		return true
 	}
-	if !interpreters[program] && !interpreters[strings.TrimRight(program, "0123456789.")] {
+	if !interpreters.Has(program) && !interpreters.Has(strings.TrimRight(program, "0123456789.")) {
 		return false
 	}
 	rest = strings.Trim(rest, " \t\r\"'")
@@ -252,8 +248,8 @@ func takesCode(text string) bool {
 	}
 	program, _ := head(text)
 	last := text[strings.LastIndexAny(text, " \t")+1:]
-	return evaluators[program] || shells[program] || last == "-c" || last == "-command" ||
-		interpreters[program] && (last == "-e" || last == program)
+	return evaluators.Has(program) || shells.Has(program) || last == "-c" || last == "-command" ||
+		interpreters.Has(program) && (last == "-e" || last == program)
 }
 
 // assigned is the variable that the end of the text assigns to.
@@ -303,7 +299,7 @@ func output(program, rest string) string {
 }
 
 func decodes(program, rest string) bool {
-	if !decoders[program] {
+	if !decoders.Has(program) {
 		return false
 	}
 	switch program {
