@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/rand"
 	"crypto/x509"
@@ -11,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 )
 
 // The files of a state directory.
@@ -24,6 +26,18 @@ const (
 // is made at first use, with its directory; both are private to the user, and
 // a key that others may read is refused.
 func Key(stateDir string) (ed25519.PrivateKey, error) {
+	key, err := stateKey(stateDir)
+	if err != nil {
+		return nil, err
+	}
+	return key(), nil
+}
+
+// signer is a key that is computed from its seed when it is first used, which
+// takes 2 ms: a log that goes on is opened without.
+type signer func() ed25519.PrivateKey
+
+func stateKey(stateDir string) (signer, error) {
 	if stateDir == "" {
 		return nil, errors.New("an audit log needs a state directory for its key")
 	}
@@ -50,7 +64,7 @@ func Key(stateDir string) (ed25519.PrivateKey, error) {
 	if key, err = readKey(path); err != nil {
 		return nil, err
 	}
-	if der, err = x509.MarshalPKIXPublicKey(key.Public()); err != nil {
+	if der, err = x509.MarshalPKIXPublicKey(key().Public()); err != nil {
 		return nil, err
 	}
 	return key, place(filepath.Join(stateDir, publicFile), pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}), os.Rename)
@@ -70,7 +84,11 @@ func place(path string, content []byte, put func(from, to string) error) error {
 	return put(f.Name(), path)
 }
 
-func readKey(path string) (ed25519.PrivateKey, error) {
+// pkcs8 stands before the seed of an Ed25519 key in its PKCS #8 form (RFC 8410,
+// section 7).
+var pkcs8 = []byte{0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20}
+
+func readKey(path string) (signer, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -88,9 +106,13 @@ func readKey(path string) (ed25519.PrivateKey, error) {
 		return nil, err
 	}
 	if block, _ := pem.Decode(content); block != nil {
+		if seed, ok := bytes.CutPrefix(block.Bytes, pkcs8); ok && len(seed) == ed25519.SeedSize {
+			return sync.OnceValue(func() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(seed) }), nil
+		}
+		// Another spelling of the same: with attributes, or with the public key.
 		if key, err := x509.ParsePKCS8PrivateKey(block.Bytes); err == nil {
 			if key, ok := key.(ed25519.PrivateKey); ok {
-				return key, nil
+				return func() ed25519.PrivateKey { return key }, nil
 			}
 		}
 	}

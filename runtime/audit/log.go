@@ -31,7 +31,7 @@ type Options struct {
 type Log struct {
 	path string
 	o    Options
-	key  ed25519.PrivateKey
+	key  signer
 
 	mu     sync.Mutex
 	closed bool
@@ -70,7 +70,7 @@ var ErrClosed = errors.New("audit log is closed")
 // a crash left at its end is closed off by a recovery line; a file that is no
 // audit log is not touched.
 func Open(path string, o Options) (*Log, error) {
-	key, err := Key(o.StateDir)
+	key, err := stateKey(o.StateDir)
 	if err != nil {
 		return nil, fmt.Errorf("audit log %s: %w", path, err)
 	}
@@ -253,7 +253,7 @@ func (l *Log) write() error {
 func (l *Log) control(c line) error {
 	c.seq, c.time, c.prev = l.chain.seq+1, l.o.Now(), l.chain.prev
 	if c.kind == "checkpoint" {
-		c.sign(l.key)
+		c.sign(l.key())
 	}
 	l.buf = c.append(l.buf[:len(hashDomain)])
 	return l.write()
@@ -276,7 +276,7 @@ func (l *Log) checkpoint() error {
 
 // announce says which key signs from here on, where another one did before.
 func (l *Log) announce() error {
-	public := l.key.Public().(ed25519.PublicKey)
+	public := l.key().Public().(ed25519.PublicKey)
 	id := KeyID(public)
 	if l.chain.key == id {
 		return nil

@@ -232,7 +232,7 @@ func (l *Log) begin() error {
 }
 
 func (l *Log) opening() error {
-	public := l.key.Public().(ed25519.PublicKey)
+	public := l.key().Public().(ed25519.PublicKey)
 	if err := l.control(line{kind: "open", log: l.chain.id, part: l.chain.part, key: public}); err != nil {
 		return err
 	}
