@@ -77,10 +77,12 @@ eval: ## judge our own corpus; the floors are where the judge stands, raise them
 train: ## learn the judge's model from fixtures/corpus
 	$(GO) run ./internal/train
 
-docs: ## generate docs/rules and the parts of README.md that are program output
+docs: ## generate docs/rules, the parts of README.md that are program output, and the judge's form of its model
+	$(GO) run ./internal/train -encode
 	$(GO) run ./internal/gen
 
 check-docs:
+	$(GO) run ./internal/train -encode -check
 	$(GO) run ./internal/gen -check
 
 rule: ## lay out a new rule: make rule ID=my-rule FAMILY=cfg

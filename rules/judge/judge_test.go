@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -214,10 +215,75 @@ func TestTechniqueSchema(t *testing.T) {
 	}
 }
 
-func BenchmarkLoad(b *testing.B) {
-	for b.Loop() {
-		if _, err := parseModel(modelText); err != nil {
-			b.Fatal(err)
+// TestModel: the form that the judge reads says what model.txt says, and nothing
+// else.
+func TestModel(t *testing.T) {
+	content, err := os.ReadFile("model.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := EncodeModel(string(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(data) != modelData {
+		t.Fatal("model.bin is not what model.txt and the lexicon give; run: make docs")
+	}
+	m := defaultModel()
+	said := 0
+	for line := range strings.Lines(string(content)) {
+		name, weights, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		if strings.HasPrefix(name, "#") {
+			continue
+		}
+		if name != "bias" {
+			said++
+		}
+		for role := range Roles {
+			cell, rest, _ := strings.Cut(weights, "\t")
+			weights = rest
+			n, err := strconv.Atoi(cell)
+			if err != nil {
+				t.Fatalf("%q: %v", line, err)
+			}
+			want := float64(float32(n) / 1000)
+			got, ok := m.bias[role], true
+			if name != "bias" {
+				got, ok = m.weight(role, name)
+			}
+			if !ok || got != want {
+				t.Fatalf("%s has the weight %v in role %d, %v; want %v", name, got, role, ok, want)
+			}
+		}
+	}
+	held := 0
+	for i := range m.concepts * (1 + m.concepts) {
+		if m.concept(i, InText).weight != none {
+			held++
+		}
+	}
+	for _, table := range []*table{&m.stems, &m.first, &m.pairs} {
+		for slot := range table.slots {
+			full := strings.Trim(table.data[slot*table.width:][:table.width-weighed], "\x00") != ""
+			if full && table.feature(int32(slot), InText).weight != none {
+				held++
+			}
+		}
+	}
+	if held != said || said < 1000 {
+		t.Errorf("%d features, and model.txt has %d", held, said)
+	}
+}
+
+func TestOpenModel(t *testing.T) {
+	for _, data := range []string{"", modelData[:40], modelData[:len(modelData)-1], modelData + "\x00", strings.Replace(modelData, "model 1", "model 2", 1)} {
+		if _, err := openModel(data); err == nil {
+			t.Errorf("%d bytes are a model", len(data))
+		}
+	}
+	for _, text := range []string{"w\t1\t2\n", "w send\t1\n", "w send\t32768\t1\n", "c nothing\t1\t1\n", "p send~nothing\t1\t1\n"} {
+		if _, err := EncodeModel(text); err == nil {
+			t.Errorf("%q is a model", text)
 		}
 	}
 }

@@ -3,30 +3,35 @@ package judge
 import (
 	"cmp"
 	_ "embed"
-	"fmt"
+	"errors"
 	"math"
 	"math/bits"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 )
 
-//go:embed model.txt
-var modelText string
+// modelData is model.txt in the form of encode.go, which is read in place: none
+// of it is on the heap, and a page of it comes in when it is needed.
+//
+//go:embed model.bin
+var modelData string
 
 // model is a linear one: the weights of its features (see Features), learned
 // from fixtures/corpus by internal/train. It decides by adding them up, so that
 // the features which decided can be named.
+//
+// A feature is known by its number: the concepts come first, then their pairs,
+// and the slots of the three tables. A stem is known by the number of its slot.
 type model struct {
-	bias    [Roles]float64
-	weights [][Roles]float32 // by feature
-	stems   *table           // by stem: its number
-	word    []int32          // by the number of a stem: the feature "w", -1 without
-	first   *table           // by word: the feature "f"
-	pair    *table           // by the numbers of two stems: the feature "b"
-	concept [ownConcepts]int32
-	both    [ownConcepts][ownConcepts]int32
+	bias     [Roles]float64
+	concepts int
+	known    set    // the concepts
+	weights  string // of the concepts and of their pairs
+	stems    table  // by stem: the feature "w", or no feature
+	first    table  // by word: the feature "f"
+	pairs    table  // by the slots of two stems: the feature "b"
+	features int
 }
 
 // Role is what a text is to the model that reads it. The same sentence may be
@@ -40,100 +45,51 @@ const (
 )
 
 var defaultModel = sync.OnceValue(func() *model {
-	m, err := parseModel(modelText)
+	m, err := openModel(modelData)
 	if err != nil {
 		panic(err) // a file of our own; a test reads it
 	}
 	return m
 })
 
-// parseModel reads a model: a line a feature, its name and its weight in each
-// role in thousandths, with tabs between them. "bias" is the weight of nothing.
-func parseModel(content string) (*model, error) {
-	lines := strings.Count(content, "\n")
-	m := &model{stems: newTable(lines / 2), first: newTable(lines / 8), pair: newTable(lines), weights: make([][Roles]float32, 0, lines)}
-	for i := range m.concept {
-		m.concept[i] = -1
-		for k := range m.both {
-			m.both[i][k] = -1
-		}
+// openModel looks at the head of a model.
+func openModel(data string) (*model, error) {
+	const head = len(magic) + 8 + 4*(int(Roles)+4)
+	if len(data) < head || data[:len(magic)] != magic || load64(data[len(magic):]) != lexiconID() {
+		return nil, errors.New("the model is not of this lexicon: go run ./internal/train -encode")
 	}
-	n := 0
-	for line := range strings.Lines(content) {
-		n++
-		line = strings.TrimSuffix(line, "\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		name, rest, _ := strings.Cut(line, "\t")
-		var weights [Roles]float32
-		for role := range weights {
-			var cell string
-			cell, rest, _ = strings.Cut(rest, "\t")
-			weight, err := strconv.Atoi(cell)
-			if err != nil {
-				return nil, fmt.Errorf("model:%d: a weight is a whole number", n)
-			}
-			weights[role] = float32(weight) / 1000
-		}
-		if name == "bias" {
-			for role, w := range weights {
-				m.bias[role] = float64(w)
-			}
-			continue
-		}
-		if err := m.add(name, int32(len(m.weights))); err != nil {
-			return nil, fmt.Errorf("model:%d: %w", n, err)
-		}
-		m.weights = append(m.weights, weights)
+	at := len(magic) + 8
+	number := func() int { at += 4; return int(int32(load32(data[at-4:]))) }
+	m := &model{}
+	for role := range m.bias {
+		m.bias[role] = thousandths(int16(number()))
+	}
+	m.concepts = number()
+	for c := range m.concepts {
+		m.known.add(class(c))
+	}
+	m.features = m.concepts * (1 + m.concepts)
+	m.stems, m.first, m.pairs = table{width: wide}, table{width: wide}, table{width: narrow}
+	tables := []*table{&m.stems, &m.first, &m.pairs}
+	size := head + weighed*m.features
+	for _, t := range tables {
+		t.slots = number()
+		size += t.width * t.slots
+	}
+	if size != len(data) {
+		return nil, errors.New("the model has another length than it says: go run ./internal/train -encode")
+	}
+	m.weights, at = data[at:][:weighed*m.features], at+weighed*m.features
+	for _, t := range tables {
+		t.data, at = data[at:][:t.width*t.slots], at+t.width*t.slots
+		t.before = m.features
+		m.features += t.slots
 	}
 	return m, nil
 }
 
-func (m *model) add(name string, feature int32) error {
-	kind, rest, _ := strings.Cut(name, " ")
-	one, other, two := strings.Cut(rest, "~")
-	switch {
-	case kind == "w":
-		m.word[m.stem(rest)] = feature
-	case kind == "f":
-		m.first.put(keyOf(rest), feature)
-	case kind == "b" && two:
-		m.pair.put(pairOf(m.stem(one), m.stem(other)), feature)
-	case kind == "c":
-		c, err := words.class(rest)
-		if err != nil {
-			return err
-		}
-		m.concept[c] = feature
-	case kind == "p" && two:
-		a, err := words.class(one)
-		if err != nil {
-			return err
-		}
-		b, err := words.class(other)
-		if err != nil {
-			return err
-		}
-		m.both[a][b] = feature
-	default:
-		return fmt.Errorf("unknown feature %q", name)
-	}
-	return nil
-}
-
-func (m *model) stem(word string) int32 {
-	id := m.stems.get(keyOf(word))
-	if id < 0 {
-		id = int32(len(m.word))
-		m.stems.put(keyOf(word), id)
-		m.word = append(m.word, -1)
-	}
-	return id
-}
-
-// pairOf is the key of two stems in model.pair.
-func pairOf(a, b int32) uint64 { return uint64(a+1)<<32 | uint64(b+1) }
+// pairOf is the key of two stems in model.pairs.
+func pairOf(a, b int32) uint64 { return uint64(a+1)<<16 | uint64(b+1) }
 
 // keyOf is what the model knows a word by: its bytes, and of more than eight
 // their hash, that of Fowler, Noll and Vo (FNV-1a). Whoever finds another word
@@ -153,57 +109,87 @@ func keyOf(s string) uint64 {
 	return h
 }
 
-// table is a map from keys other than 0 to numbers that is faster than Go's own.
+// table leads from keys other than 0 to slots: the key, in 4 or 8 bytes, and
+// the weights of a feature. Where a key's own slot is taken it is in one of the
+// next.
 type table struct {
-	slots []slot
-	shift int // of a product of 64 bits, to the number of a slot
-	n     int
+	data   string
+	width  int // bytes of a slot
+	slots  int
+	before int // features that come before those of the table
 }
 
-type slot struct {
-	key   uint64 // 0: empty
-	value int32
+// The bytes of a slot, and of the weights in it.
+const (
+	weighed = 2 * int(Roles)
+	narrow  = 4 + weighed
+	wide    = 8 + weighed
+)
+
+// home is the slot where a key of a table of n slots belongs.
+func home(key uint64, n int) int {
+	slot, _ := bits.Mul64(key*0x9e3779b97f4a7c15, uint64(n))
+	return int(slot)
 }
 
-// newTable has room for n keys; it grows.
-func newTable(n int) *table {
-	size := bits.Len(uint(2*n + 1))
-	return &table{slots: make([]slot, 1<<size), shift: 64 - size}
-}
-
-// find is the slot of a key, or the empty one where it has to go.
-func (t *table) find(key uint64) *slot {
-	for i := int(key * 0x9e3779b97f4a7c15 >> t.shift); ; i++ {
-		s := &t.slots[i&(len(t.slots)-1)]
-		if s.key == key || s.key == 0 {
-			return s
-		}
-	}
-}
-
-// get returns the number of a key, -1 without.
+// get returns the slot of a key, -1 without.
 func (t *table) get(key uint64) int32 {
-	if s := t.find(key); s.key == key {
-		return s.value
+	for i := home(key, t.slots); ; i++ {
+		if i == t.slots {
+			i = 0
+		}
+		var have uint64
+		if slot := t.data[i*t.width:]; t.width == narrow {
+			have = uint64(load32(slot))
+		} else {
+			have = load64(slot)
+		}
+		switch have {
+		case key:
+			return int32(i)
+		case 0:
+			return -1
+		}
 	}
-	return -1
 }
 
-func (t *table) put(key uint64, value int32) {
-	if 2*t.n >= len(t.slots) {
-		more := newTable(len(t.slots))
-		for _, s := range t.slots {
-			if s.key != 0 {
-				more.put(s.key, s.value)
-			}
-		}
-		*t = *more
-	}
-	s := t.find(key)
-	if s.key == 0 {
-		t.n++
-	}
-	*s = slot{key, value}
+// feature is that of a slot.
+func (t *table) feature(slot int32, role Role) found {
+	end := (int(slot) + 1) * t.width
+	return found{t.before + int(slot), weightIn(t.data[end-weighed:end], role)}
+}
+
+// concept is the feature of a concept, pair that of two in the order of the
+// lexicon.
+func (m *model) concept(a int, role Role) found {
+	return found{a, weightIn(m.weights[weighed*a:][:weighed], role)}
+}
+
+func (m *model) pair(a, b int, role Role) found {
+	return m.concept(m.concepts*(1+a)+b, role)
+}
+
+// found is a feature of a clause with its weight in thousandths, none where the
+// model does not know it.
+type found struct {
+	feature int
+	weight  int16
+}
+
+const none = math.MinInt16
+
+func weightIn(weights string, role Role) int16 { return int16(load16(weights[2*role:])) }
+
+func load16(s string) uint16 { return uint16(s[0]) | uint16(s[1])<<8 }
+
+func load32(s string) uint32 {
+	_ = s[3]
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+}
+
+func load64(s string) uint64 {
+	_ = s[7]
+	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 }
 
 // reader adds up the features of one clause after the other.
@@ -212,7 +198,7 @@ type reader struct {
 	role  Role
 	stamp []uint32 // by feature: the clause that had it last
 	now   uint32   // this clause
-	found []int32  // its features, -1 for those that the model does not know
+	found []found  // its features
 	// Sums of weights and numbers of features: of this clause, and of this
 	// clause together with the one before.
 	sum, before, together       float64
@@ -222,7 +208,7 @@ type reader struct {
 func newReader(m *model) *reader {
 	r := &reader{}
 	if m != nil {
-		r.stamp = make([]uint32, len(m.weights))
+		r.stamp = make([]uint32, m.features)
 	}
 	return r
 }
@@ -241,25 +227,32 @@ func (r *reader) next(role Role) {
 // learn reads a clause.
 func (r *reader) learn(m *model, low string, concepts set) {
 	r.read(low)
-	found := r.found[:0]
+	all := r.found[:0]
 	if r.first != "" {
-		found = append(found, m.first.get(keyOf(r.first)))
+		if slot := m.first.get(keyOf(r.first)); slot >= 0 {
+			all = append(all, m.first.feature(slot, r.role))
+		}
 	}
 	last := int32(-1)
 	for _, w := range r.words {
-		id := m.stems.get(keyOf(w))
-		if id >= 0 {
-			found = append(found, m.word[id])
+		slot := m.stems.get(keyOf(w))
+		if slot >= 0 {
+			all = append(all, m.stems.feature(slot, r.role))
 			if last >= 0 {
-				found = append(found, m.pair.get(pairOf(last, id)))
+				if pair := m.pairs.get(pairOf(last, slot)); pair >= 0 {
+					all = append(all, m.pairs.feature(pair, r.role))
+				}
 			}
 		}
-		last = id
+		last = slot
+	}
+	for word := range concepts { // those of packs have no weight
+		concepts[word] &= m.known[word]
 	}
 	for word, set := range concepts[:ownConcepts/64] {
 		for ; set != 0; set &= set - 1 {
 			a := word<<6 + bits.TrailingZeros64(set)
-			found = append(found, m.concept[a])
+			all = append(all, m.concept(a, r.role))
 			rest := concepts
 			rest[word] = set & (set - 1)
 			if word == 1 {
@@ -267,36 +260,38 @@ func (r *reader) learn(m *model, low string, concepts set) {
 			}
 			for word, set := range rest[:ownConcepts/64] {
 				for ; set != 0; set &= set - 1 {
-					found = append(found, m.both[a][word<<6+bits.TrailingZeros64(set)])
+					all = append(all, m.pair(a, word<<6+bits.TrailingZeros64(set), r.role))
 				}
 			}
 		}
 	}
-	r.found = found
-	r.sumUp(m)
+	r.found = all
+	r.sumUp()
 }
 
 // sumUp adds up the weights of what was found, each feature once.
-func (r *reader) sumUp(m *model) {
+func (r *reader) sumUp() {
 	r.now++
 	r.before, r.countBefore = r.sum, r.count
 	sum, count := 0.0, 0
 	together, counted := r.before, r.countBefore
-	for _, feature := range r.found {
-		if feature < 0 || r.stamp[feature] == r.now {
+	for _, f := range r.found {
+		if f.weight == none || r.stamp[f.feature] == r.now {
 			continue
 		}
-		weight := float64(m.weights[feature][r.role])
+		weight := thousandths(f.weight)
 		sum += weight
 		count++
-		if r.stamp[feature] != r.now-1 {
+		if r.stamp[f.feature] != r.now-1 {
 			together += weight
 			counted++
 		}
-		r.stamp[feature] = r.now
+		r.stamp[f.feature] = r.now
 	}
 	r.sum, r.count, r.together, r.counted = sum, count, together, counted
 }
+
+func thousandths(weight int16) float64 { return float64(float32(weight) / 1000) }
 
 // fewest is how many features a clause is taken to have at least: of two words
 // nobody can tell.
@@ -345,32 +340,28 @@ func (j *Judge) Because(role Role, s FieldSign) []Because {
 
 // weight is that of a feature by its name.
 func (m *model) weight(role Role, name string) (float64, bool) {
-	f := m.feature(name)
-	if f < 0 {
-		return 0, false
-	}
-	return float64(m.weights[f][role]), true
-}
-
-// feature is the number of a feature, -1 for one that the model does not know.
-func (m *model) feature(name string) int32 {
+	f := found{weight: none}
 	kind, rest, _ := strings.Cut(name, " ")
 	one, other, _ := strings.Cut(rest, "~")
 	switch kind {
 	case "w":
-		if id := m.stems.get(keyOf(rest)); id >= 0 {
-			return m.word[id]
+		if slot := m.stems.get(keyOf(rest)); slot >= 0 {
+			f = m.stems.feature(slot, role)
 		}
 	case "f":
-		return m.first.get(keyOf(rest))
+		if slot := m.first.get(keyOf(rest)); slot >= 0 {
+			f = m.first.feature(slot, role)
+		}
 	case "b":
 		if a, b := m.stems.get(keyOf(one)), m.stems.get(keyOf(other)); a >= 0 && b >= 0 {
-			return m.pair.get(pairOf(a, b))
+			if slot := m.pairs.get(pairOf(a, b)); slot >= 0 {
+				f = m.pairs.feature(slot, role)
+			}
 		}
 	case "c":
-		return m.concept[mustClass(rest)]
+		f = m.concept(int(mustClass(rest)), role)
 	case "p":
-		return m.both[mustClass(one)][mustClass(other)]
+		f = m.pair(int(mustClass(one)), int(mustClass(other)), role)
 	}
-	return -1
+	return thousandths(f.weight), f.weight != none
 }

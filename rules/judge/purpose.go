@@ -46,7 +46,9 @@ type purpose map[string]bool
 
 func (j *Judge) purpose(in Setting, texts []string) purpose {
 	p := purpose{}
-	r := newReader(j.model)
+	m := j.scratch.Get().(*scratch)
+	defer j.scratch.Put(m)
+	r := m.reader
 	add := func() {
 		for _, w := range r.words {
 			p[w] = true
@@ -61,7 +63,7 @@ func (j *Judge) purpose(in Setting, texts []string) purpose {
 		r.next(in.Role)
 		for _, clause := range Clauses(text) {
 			low := unbroken(lower(clause))
-			hits = words.find(low, hits[:0])
+			hits = j.words.find(low, hits[:0])
 			here := formOf(clause, low, hits)
 			for _, h := range hits {
 				here.add(h.class)

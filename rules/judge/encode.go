@@ -1,0 +1,195 @@
+package judge
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// magic begins a model and says its version. All numbers are little-endian.
+//
+//	magic
+//	the lexicon's identity: 8 bytes
+//	the bias in each role, the number of concepts, and of slots of the three
+//	tables (stems, first words, pairs of stems): 4 bytes each
+//	the weights of each concept, and of each pair of two, row by row
+//	the tables, slot by slot: the key, 8 bytes (of a pair 4); the weights
+//
+// A weight is in thousandths, 2 bytes, and none without the feature. A key of 0
+// is an empty slot.
+const magic = "sallyport model 1\n\x00\x00\x00\x00\x00\x00"
+
+// lexiconID tells lexicons apart whose concepts have other numbers.
+func lexiconID() uint64 { return keyOf(strings.Join(words.names, " ")) }
+
+// EncodeModel returns the form that the judge reads of a model that is written
+// as text: a line a feature, its name and its weight in each role in thousandths,
+// with tabs between them. "bias" is the weight of nothing.
+func EncodeModel(content string) ([]byte, error) {
+	var e encoder
+	n := 0
+	for line := range strings.Lines(content) {
+		n++
+		line = strings.TrimSuffix(line, "\n")
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		name, rest, _ := strings.Cut(line, "\t")
+		var w [Roles]int16
+		for role := range w {
+			var cell string
+			cell, rest, _ = strings.Cut(rest, "\t")
+			weight, err := strconv.Atoi(cell)
+			if err != nil || weight <= none || weight > math.MaxInt16 {
+				return nil, fmt.Errorf("model:%d: a weight is a whole number below %d", n, math.MaxInt16)
+			}
+			w[role] = int16(weight)
+		}
+		if err := e.add(name, w); err != nil {
+			return nil, fmt.Errorf("model:%d: %w", n, err)
+		}
+	}
+	return e.bytes()
+}
+
+// encoder holds the features of a model in the order of the text.
+type encoder struct {
+	bias        [Roles]int16
+	concepts    map[int][Roles]int16 // concept a at a, pair of a and b behind them, row by row
+	stems       entries
+	first       entries
+	one, other  []uint64 // the stems of each pair
+	pairWeights [][Roles]int16
+}
+
+// entries are keys with their weights.
+type entries struct {
+	keys    []uint64
+	weights [][Roles]int16
+	place   map[uint64]int
+}
+
+func (e *entries) put(key uint64, w [Roles]int16) {
+	if i, ok := e.place[key]; ok {
+		e.weights[i] = w
+		return
+	}
+	if e.place == nil {
+		e.place = map[uint64]int{}
+	}
+	e.place[key] = len(e.keys)
+	e.keys, e.weights = append(e.keys, key), append(e.weights, w)
+}
+
+func (e *encoder) add(name string, w [Roles]int16) error {
+	if e.concepts == nil {
+		e.concepts = map[int][Roles]int16{}
+	}
+	kind, rest, _ := strings.Cut(name, " ")
+	one, other, two := strings.Cut(rest, "~")
+	switch {
+	case name == "bias":
+		e.bias = w
+	case kind == "w" && rest != "":
+		e.stems.put(keyOf(rest), w)
+	case kind == "f" && rest != "":
+		e.first.put(keyOf(rest), w)
+	case kind == "b" && one != "" && other != "":
+		for _, word := range []string{one, other} {
+			if _, ok := e.stems.place[keyOf(word)]; !ok {
+				e.stems.put(keyOf(word), noWeights())
+			}
+		}
+		e.one, e.other = append(e.one, keyOf(one)), append(e.other, keyOf(other))
+		e.pairWeights = append(e.pairWeights, w)
+	case kind == "c":
+		c, err := words.class(rest)
+		if err != nil {
+			return err
+		}
+		e.concepts[int(c)] = w
+	case kind == "p" && two:
+		a, err := words.class(one)
+		if err != nil {
+			return err
+		}
+		b, err := words.class(other)
+		if err != nil {
+			return err
+		}
+		e.concepts[len(words.names)*(1+int(a))+int(b)] = w
+	default:
+		return fmt.Errorf("unknown feature %q", name)
+	}
+	return nil
+}
+
+func noWeights() (w [Roles]int16) {
+	for role := range w {
+		w[role] = none
+	}
+	return w
+}
+
+func (e *encoder) bytes() ([]byte, error) {
+	stems, places := e.stems.table(wide)
+	if len(stems)/wide >= math.MaxUint16 {
+		return nil, errors.New("more stems than a pair can name")
+	}
+	var pairs entries
+	for i := range e.one {
+		pairs.put(pairOf(places[e.one[i]], places[e.other[i]]), e.pairWeights[i])
+	}
+	first, _ := e.first.table(wide)
+	second, _ := pairs.table(narrow)
+	out := binary.LittleEndian.AppendUint64([]byte(magic), lexiconID())
+	for _, w := range e.bias {
+		out = binary.LittleEndian.AppendUint32(out, uint32(int32(w)))
+	}
+	concepts := len(words.names)
+	for _, n := range []int{concepts, len(stems) / wide, len(first) / wide, len(second) / narrow} {
+		out = binary.LittleEndian.AppendUint32(out, uint32(n))
+	}
+	for i := range concepts * (1 + concepts) {
+		w, ok := e.concepts[i]
+		if !ok {
+			w = noWeights()
+		}
+		out = appendWeights(out, w)
+	}
+	return append(append(append(out, stems...), first...), second...), nil
+}
+
+func appendWeights(b []byte, weights [Roles]int16) []byte {
+	for _, w := range weights {
+		b = binary.LittleEndian.AppendUint16(b, uint16(w))
+	}
+	return b
+}
+
+// table lays the entries out in slots of a width, a third more than there are
+// entries, and tells the slot of each key.
+func (e *entries) table(width int) ([]byte, map[uint64]int32) {
+	slots := len(e.keys)*4/3 + 1
+	out := make([]byte, slots*width)
+	places := map[uint64]int32{}
+	taken := make([]bool, slots)
+	for i, key := range e.keys {
+		at := home(key, slots)
+		for taken[at] {
+			at = (at + 1) % slots
+		}
+		taken[at], places[key] = true, int32(at)
+		slot := out[at*width:][:0]
+		if width == narrow {
+			slot = binary.LittleEndian.AppendUint32(slot, uint32(key))
+		} else {
+			slot = binary.LittleEndian.AppendUint64(slot, key)
+		}
+		appendWeights(slot, e.weights[i])
+	}
+	return out, places
+}
