@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
@@ -167,11 +168,11 @@ func ids(list []Label) []string {
 // reads what was signed. The entries decide as those of the source do.
 func LoadCompiled(src *analyzers.Source, t Trust) (*Registry, Provenance, error) {
 	var none Provenance
-	var f compiledFile
 	if len(src.Bytes) > MaxCompiled {
 		return nil, none, fmt.Errorf("%w: it has %d bytes, more than %d", ErrCompiledForm, len(src.Bytes), MaxCompiled)
 	}
-	if err := exactly(bytes.TrimSuffix(src.Bytes, []byte("\n")), &f); err != nil || f.Kind != compiledKind {
+	f, err := readCompiled(bytes.TrimSuffix(src.Bytes, []byte("\n")))
+	if err != nil || f.Kind != compiledKind {
 		return nil, none, fmt.Errorf("%w; sallyport registry compile writes one", ErrCompiledForm)
 	}
 	if f.Version != compiledVersion {
@@ -210,6 +211,26 @@ func LoadCompiled(src *analyzers.Source, t Trust) (*Registry, Provenance, error)
 		return nil, none, Problems(slices.DeleteFunc(problems, func(p Problem) bool { return !isError(p) }))
 	}
 	return r, p, nil
+}
+
+// readCompiled reads what is around the payload, and the payload by itself: it
+// is nearly all of the file, and base64 has one spelling.
+func readCompiled(b []byte) (compiledFile, error) {
+	var f compiledFile
+	head, rest, found := bytes.Cut(b, []byte(`"payload":"`))
+	text, tail, closed := bytes.Cut(rest, []byte{'"'})
+	if !found || !closed {
+		return f, errors.New("no payload")
+	}
+	payload, err := base64.StdEncoding.Strict().AppendDecode(nil, text)
+	if err == nil && base64.StdEncoding.EncodedLen(len(payload)) != len(text) {
+		err = errors.New("another spelling") // line breaks
+	}
+	if err == nil {
+		err = exactly(slices.Concat(head, []byte(`"payload":""`), tail), &f)
+	}
+	f.Payload = payload
+	return f, err
 }
 
 // exactly reads JSON that is spelled as this program spells it: what another
