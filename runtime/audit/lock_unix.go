@@ -28,14 +28,4 @@ func tryLock(f *os.File) (bool, error) {
 
 func unlock(f *os.File) { _ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN) }
 
-// size is a file's length, and whether it still has a name.
-func size(f *os.File, st *syscall.Stat_t) (n int64, named bool, err error) {
-	if err := syscall.Fstat(int(f.Fd()), st); err != nil {
-		return 0, false, err
-	}
-	return st.Size, st.Nlink > 0, nil
-}
-
-type stat = syscall.Stat_t
-
 func othersMayRead(mode fs.FileMode) bool { return mode.Perm()&0o077 != 0 }
