@@ -135,7 +135,7 @@ func noWeights() (w [Roles]int16) {
 }
 
 func (e *encoder) bytes() ([]byte, error) {
-	stems, places := e.stems.table(wide)
+	stems, places := e.stems.lay(wide)
 	if len(stems)/wide >= math.MaxUint16 {
 		return nil, errors.New("more stems than a pair can name")
 	}
@@ -143,8 +143,8 @@ func (e *encoder) bytes() ([]byte, error) {
 	for i := range e.one {
 		pairs.put(pairOf(places[e.one[i]], places[e.other[i]]), e.pairWeights[i])
 	}
-	first, _ := e.first.table(wide)
-	second, _ := pairs.table(narrow)
+	first, _ := e.first.lay(wide)
+	second, _ := pairs.lay(narrow)
 	out := binary.LittleEndian.AppendUint64([]byte(magic), lexiconID())
 	for _, w := range e.bias {
 		out = binary.LittleEndian.AppendUint32(out, uint32(int32(w)))
@@ -170,9 +170,9 @@ func appendWeights(b []byte, weights [Roles]int16) []byte {
 	return b
 }
 
-// table lays the entries out in slots of a width, a third more than there are
+// lay lays the entries out in slots of a width, a third more than there are
 // entries, and tells the slot of each key.
-func (e *entries) table(width int) ([]byte, map[uint64]int32) {
+func (e *entries) lay(width int) ([]byte, map[uint64]int32) {
 	slots := len(e.keys)*4/3 + 1
 	out := make([]byte, slots*width)
 	places := map[uint64]int32{}

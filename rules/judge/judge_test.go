@@ -262,7 +262,7 @@ func TestModel(t *testing.T) {
 			held++
 		}
 	}
-	for _, table := range []*table{&m.stems, &m.first, &m.pairs} {
+	for _, table := range []*hashed{&m.stems, &m.first, &m.pairs} {
 		for slot := range table.slots {
 			full := strings.Trim(table.data[slot*table.width:][:table.width-weighed], "\x00") != ""
 			if full && table.feature(int32(slot), InText).weight != none {

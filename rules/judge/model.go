@@ -28,9 +28,9 @@ type model struct {
 	concepts int
 	known    set    // the concepts
 	weights  string // of the concepts and of their pairs
-	stems    table  // by stem: the feature "w", or no feature
-	first    table  // by word: the feature "f"
-	pairs    table  // by the slots of two stems: the feature "b"
+	stems    hashed // by stem: the feature "w", or no feature
+	first    hashed // by word: the feature "f"
+	pairs    hashed // by the slots of two stems: the feature "b"
 	features int
 }
 
@@ -69,8 +69,8 @@ func openModel(data string) (*model, error) {
 		m.known.add(class(c))
 	}
 	m.features = m.concepts * (1 + m.concepts)
-	m.stems, m.first, m.pairs = table{width: wide}, table{width: wide}, table{width: narrow}
-	tables := []*table{&m.stems, &m.first, &m.pairs}
+	m.stems, m.first, m.pairs = hashed{width: wide}, hashed{width: wide}, hashed{width: narrow}
+	tables := []*hashed{&m.stems, &m.first, &m.pairs}
 	size := head + weighed*m.features
 	for _, t := range tables {
 		t.slots = number()
@@ -109,10 +109,10 @@ func keyOf(s string) uint64 {
 	return h
 }
 
-// table leads from keys other than 0 to slots: the key, in 4 or 8 bytes, and
+// hashed leads from keys other than 0 to slots: the key, in 4 or 8 bytes, and
 // the weights of a feature. Where a key's own slot is taken it is in one of the
 // next.
-type table struct {
+type hashed struct {
 	data   string
 	width  int // bytes of a slot
 	slots  int
@@ -133,7 +133,7 @@ func home(key uint64, n int) int {
 }
 
 // get returns the slot of a key, -1 without.
-func (t *table) get(key uint64) int32 {
+func (t *hashed) get(key uint64) int32 {
 	for i := home(key, t.slots); ; i++ {
 		if i == t.slots {
 			i = 0
@@ -154,7 +154,7 @@ func (t *table) get(key uint64) int32 {
 }
 
 // feature is that of a slot.
-func (t *table) feature(slot int32, role Role) found {
+func (t *hashed) feature(slot int32, role Role) found {
 	end := (int(slot) + 1) * t.width
 	return found{t.before + int(slot), weightIn(t.data[end-weighed:end], role)}
 }
