@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"slices"
 	"unicode"
 	"unicode/utf8"
 )
@@ -65,9 +66,10 @@ func NewAutomaton(patterns []Pattern) (*Automaton, error) {
 	width := int(a.width)
 
 	// The trie: a row a state. A transition to 0 is none.
-	a.next = make([]uint32, 2*width)
-	ending := make([][]int32, 2) // by state: the patterns that it ends
-	free := map[uint32]bool{}    // children of root that begin a pattern which may stand inside of words
+	states := a.states()
+	a.next = make([]uint32, 2*width, min(states*width, maxEntries))
+	ending := make([][]int32, 2, states) // by state: the patterns that it ends
+	free := map[uint32]bool{}            // children of root that begin a pattern which may stand inside of words
 	for p, pattern := range patterns {
 		if pattern.Text == "" {
 			return nil, fmt.Errorf("automaton: pattern %d is empty", p)
@@ -80,7 +82,7 @@ func NewAutomaton(patterns []Pattern) (*Automaton, error) {
 					return nil, fmt.Errorf("automaton: %d patterns need more than %d entries of a table; the limit was met at pattern %d", len(patterns), maxEntries, p)
 				}
 				a.next[at] = uint32(len(ending))
-				a.next = append(a.next, make([]uint32, width)...)
+				a.next = a.next[:len(a.next)+width]
 				ending = append(ending, nil)
 			}
 			state = int(a.next[at])
@@ -150,6 +152,26 @@ func NewAutomaton(patterns []Pattern) (*Automaton, error) {
 		}
 	}
 	return a, nil
+}
+
+// states is how many the patterns need: what each adds to the one that sorts
+// before it, so that the table is made once.
+func (a *Automaton) states() int {
+	sorted := make([]string, len(a.patterns))
+	for i, p := range a.patterns {
+		sorted[i] = lowerASCII(p.Text)
+	}
+	slices.Sort(sorted)
+	n, before := 2, ""
+	for _, s := range sorted {
+		same := 0
+		for same < len(s) && same < len(before) && s[same] == before[same] {
+			same++
+		}
+		n += len(s) - same
+		before = s
+	}
+	return n
 }
 
 // classify gives every byte that patterns use a class of its own; of all others
