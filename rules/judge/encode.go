@@ -170,10 +170,10 @@ func appendWeights(b []byte, weights [Roles]int16) []byte {
 	return b
 }
 
-// lay lays the entries out in slots of a width, a third more than there are
+// lay lays the entries out in slots of a width, twice as many as there are
 // entries, and tells the slot of each key.
 func (e *entries) lay(width int) ([]byte, map[uint64]int32) {
-	slots := len(e.keys)*4/3 + 1
+	slots := 2*len(e.keys) + 1
 	out := make([]byte, slots*width)
 	places := map[uint64]int32{}
 	taken := make([]bool, slots)

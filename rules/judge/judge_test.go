@@ -246,7 +246,7 @@ func TestModel(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%q: %v", line, err)
 			}
-			want := float64(float32(n) / 1000)
+			want := float64(n) / 1000
 			got, ok := m.bias[role], true
 			if name != "bias" {
 				got, ok = m.weight(role, name)
@@ -264,8 +264,9 @@ func TestModel(t *testing.T) {
 	}
 	for _, table := range []*hashed{&m.stems, &m.first, &m.pairs} {
 		for slot := range table.slots {
-			full := strings.Trim(table.data[slot*table.width:][:table.width-weighed], "\x00") != ""
-			if full && table.feature(int32(slot), InText).weight != none {
+			content := table.data[slot*table.width:][:table.width]
+			key, weights := content[:table.width-weighed], content[table.width-weighed:]
+			if strings.Trim(key, "\x00") != "" && weightIn(weights, InText) != none {
 				held++
 			}
 		}

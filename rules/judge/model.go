@@ -62,7 +62,7 @@ func openModel(data string) (*model, error) {
 	number := func() int { at += 4; return int(int32(load32(data[at-4:]))) }
 	m := &model{}
 	for role := range m.bias {
-		m.bias[role] = thousandths(int16(number()))
+		m.bias[role] = thousandths(number())
 	}
 	m.concepts = number()
 	for c := range m.concepts {
@@ -82,7 +82,7 @@ func openModel(data string) (*model, error) {
 	m.weights, at = data[at:][:weighed*m.features], at+weighed*m.features
 	for _, t := range tables {
 		t.data, at = data[at:][:t.width*t.slots], at+t.width*t.slots
-		t.before = m.features
+		t.before = int32(m.features)
 		m.features += t.slots
 	}
 	return m, nil
@@ -116,7 +116,7 @@ type hashed struct {
 	data   string
 	width  int // bytes of a slot
 	slots  int
-	before int // features that come before those of the table
+	before int32 // features that come before those of the table
 }
 
 // The bytes of a slot, and of the weights in it.
@@ -132,37 +132,42 @@ func home(key uint64, n int) int {
 	return int(slot)
 }
 
-// get returns the slot of a key, -1 without.
-func (t *hashed) get(key uint64) int32 {
+// get returns the slot of a key and the weights in it, -1 without.
+func (t *hashed) get(key uint64) (int32, string) {
 	for i := home(key, t.slots); ; i++ {
 		if i == t.slots {
 			i = 0
 		}
-		var have uint64
-		if slot := t.data[i*t.width:]; t.width == narrow {
-			have = uint64(load32(slot))
-		} else {
-			have = load64(slot)
-		}
-		switch have {
+		slot := t.data[i*wide:][:wide]
+		switch load64(slot) {
 		case key:
-			return int32(i)
+			return int32(i), slot[8:]
 		case 0:
-			return -1
+			return -1, ""
 		}
 	}
 }
 
-// feature is that of a slot.
-func (t *hashed) feature(slot int32, role Role) found {
-	end := (int(slot) + 1) * t.width
-	return found{t.before + int(slot), weightIn(t.data[end-weighed:end], role)}
+// getPair is get in the table of pairs.
+func (t *hashed) getPair(key uint64) (int32, string) {
+	for i := home(key, t.slots); ; i++ {
+		if i == t.slots {
+			i = 0
+		}
+		slot := t.data[i*narrow:][:narrow]
+		switch load32(slot) {
+		case uint32(key):
+			return int32(i), slot[4:]
+		case 0:
+			return -1, ""
+		}
+	}
 }
 
 // concept is the feature of a concept, pair that of two in the order of the
 // lexicon.
 func (m *model) concept(a int, role Role) found {
-	return found{a, weightIn(m.weights[weighed*a:][:weighed], role)}
+	return found{int32(a), weightIn(m.weights[weighed*a:][:weighed], role)}
 }
 
 func (m *model) pair(a, b int, role Role) found {
@@ -172,15 +177,16 @@ func (m *model) pair(a, b int, role Role) found {
 // found is a feature of a clause with its weight in thousandths, none where the
 // model does not know it.
 type found struct {
-	feature int
+	feature int32
 	weight  int16
 }
 
 const none = math.MinInt16
 
-func weightIn(weights string, role Role) int16 { return int16(load16(weights[2*role:])) }
-
-func load16(s string) uint16 { return uint16(s[0]) | uint16(s[1])<<8 }
+func weightIn(weights string, role Role) int16 {
+	two := weights[2*role:][:2]
+	return int16(two[0]) | int16(two[1])<<8
+}
 
 func load32(s string) uint32 {
 	_ = s[3]
@@ -201,7 +207,7 @@ type reader struct {
 	found []found  // its features
 	// Sums of weights and numbers of features: of this clause, and of this
 	// clause together with the one before.
-	sum, before, together       float64
+	sum, before, together       int // thousandths
 	count, countBefore, counted int
 }
 
@@ -229,18 +235,18 @@ func (r *reader) learn(m *model, low string, concepts set) {
 	r.read(low)
 	all := r.found[:0]
 	if r.first != "" {
-		if slot := m.first.get(keyOf(r.first)); slot >= 0 {
-			all = append(all, m.first.feature(slot, r.role))
+		if slot, weights := m.first.get(keyOf(r.first)); slot >= 0 {
+			all = append(all, found{m.first.before + slot, weightIn(weights, r.role)})
 		}
 	}
 	last := int32(-1)
 	for _, w := range r.words {
-		slot := m.stems.get(keyOf(w))
+		slot, weights := m.stems.get(keyOf(w))
 		if slot >= 0 {
-			all = append(all, m.stems.feature(slot, r.role))
+			all = append(all, found{m.stems.before + slot, weightIn(weights, r.role)})
 			if last >= 0 {
-				if pair := m.pairs.get(pairOf(last, slot)); pair >= 0 {
-					all = append(all, m.pairs.feature(pair, r.role))
+				if pair, weights := m.pairs.getPair(pairOf(last, slot)); pair >= 0 {
+					all = append(all, found{m.pairs.before + pair, weightIn(weights, r.role)})
 				}
 			}
 		}
@@ -273,17 +279,16 @@ func (r *reader) learn(m *model, low string, concepts set) {
 func (r *reader) sumUp() {
 	r.now++
 	r.before, r.countBefore = r.sum, r.count
-	sum, count := 0.0, 0
+	sum, count := 0, 0
 	together, counted := r.before, r.countBefore
 	for _, f := range r.found {
 		if f.weight == none || r.stamp[f.feature] == r.now {
 			continue
 		}
-		weight := thousandths(f.weight)
-		sum += weight
+		sum += int(f.weight)
 		count++
 		if r.stamp[f.feature] != r.now-1 {
-			together += weight
+			together += int(f.weight)
 			counted++
 		}
 		r.stamp[f.feature] = r.now
@@ -291,7 +296,7 @@ func (r *reader) sumUp() {
 	r.sum, r.count, r.together, r.counted = sum, count, together, counted
 }
 
-func thousandths(weight int16) float64 { return float64(float32(weight) / 1000) }
+func thousandths(n int) float64 { return float64(n) / 1000 }
 
 // fewest is how many features a clause is taken to have at least: of two words
 // nobody can tell.
@@ -304,7 +309,7 @@ func Scale(n int) float64 { return 1 / math.Sqrt(math.Sqrt(float64(max(n, fewest
 // scores is the logarithm of the odds that the clause is an order against the
 // user's interest: alone, and together with the one before.
 func (m *model) scores(r *reader) (alone, both float64) {
-	return m.bias[r.role] + r.sum*Scale(r.count), m.bias[r.role] + r.together*Scale(r.counted)
+	return m.bias[r.role] + thousandths(r.sum)*Scale(r.count), m.bias[r.role] + thousandths(r.together)*Scale(r.counted)
 }
 
 // Because is what a feature adds to a score.
@@ -340,28 +345,26 @@ func (j *Judge) Because(role Role, s FieldSign) []Because {
 
 // weight is that of a feature by its name.
 func (m *model) weight(role Role, name string) (float64, bool) {
-	f := found{weight: none}
+	weights := ""
 	kind, rest, _ := strings.Cut(name, " ")
 	one, other, _ := strings.Cut(rest, "~")
 	switch kind {
 	case "w":
-		if slot := m.stems.get(keyOf(rest)); slot >= 0 {
-			f = m.stems.feature(slot, role)
-		}
+		_, weights = m.stems.get(keyOf(rest))
 	case "f":
-		if slot := m.first.get(keyOf(rest)); slot >= 0 {
-			f = m.first.feature(slot, role)
-		}
+		_, weights = m.first.get(keyOf(rest))
 	case "b":
-		if a, b := m.stems.get(keyOf(one)), m.stems.get(keyOf(other)); a >= 0 && b >= 0 {
-			if slot := m.pairs.get(pairOf(a, b)); slot >= 0 {
-				f = m.pairs.feature(slot, role)
-			}
+		a, _ := m.stems.get(keyOf(one))
+		if b, _ := m.stems.get(keyOf(other)); a >= 0 && b >= 0 {
+			_, weights = m.pairs.getPair(pairOf(a, b))
 		}
 	case "c":
-		f = m.concept(int(mustClass(rest)), role)
+		weights = m.weights[weighed*int(mustClass(rest)):]
 	case "p":
-		f = m.pair(int(mustClass(one)), int(mustClass(other)), role)
+		weights = m.weights[weighed*(m.concepts*(1+int(mustClass(one)))+int(mustClass(other))):]
 	}
-	return thousandths(f.weight), f.weight != none
+	if weights == "" || weightIn(weights, role) == none {
+		return 0, false
+	}
+	return thousandths(int(weightIn(weights, role))), true
 }
