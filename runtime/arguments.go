@@ -21,6 +21,8 @@ type schema struct {
 	compiled *jsonschema.Schema
 	unused   string            // why it is not compiled; "" when it is
 	names    map[string]string // of the top-level properties, by their folded form
+	exact    map[string]bool   // the same, as they are
+	plain    *plain            // the schema, where it says little enough; else nil
 }
 
 // The limits of a schema that is used (its author is not trusted): doubling
@@ -35,7 +37,7 @@ var errRemote = errors.New("a schema that lies elsewhere is not fetched")
 
 // newSchema compiles an inputSchema.
 func newSchema(raw json.RawMessage) *schema {
-	s := &schema{names: map[string]string{}}
+	s := &schema{names: map[string]string{}, exact: map[string]bool{}}
 	if len(raw) == 0 {
 		s.unused = "the tool has no inputSchema"
 		return s
@@ -52,7 +54,7 @@ func newSchema(raw json.RawMessage) *schema {
 	}
 	if properties, ok := object["properties"].(map[string]any); ok {
 		for name := range properties {
-			s.names[fold(name)] = name
+			s.names[fold(name)], s.exact[name] = name, true
 		}
 	}
 	if s.unused = lint(raw, object); s.unused != "" {
@@ -67,7 +69,9 @@ func newSchema(raw json.RawMessage) *schema {
 	}
 	if err != nil {
 		s.compiled, s.unused = nil, "the inputSchema is no valid JSON Schema"
+		return s
 	}
+	s.plain = newPlain(root)
 	return s
 }
 
@@ -182,6 +186,9 @@ func withoutPatterns(v any, depth int) {
 func (s *schema) check(b []byte, arguments jsonrpc.Range) string {
 	for key := range jsonrpc.Members(b, arguments) {
 		raw := key.In(b)
+		if s.exact[string(raw[1:len(raw)-1])] {
+			continue
+		}
 		name := string(raw[1 : len(raw)-1])
 		if strings.IndexByte(name, '\\') >= 0 {
 			_ = json.Unmarshal(raw, &name)
@@ -191,7 +198,7 @@ func (s *schema) check(b []byte, arguments jsonrpc.Range) string {
 			return fmt.Sprintf("the argument %q is another spelling of %q", analyzers.Untrusted(name), analyzers.Untrusted(declared))
 		}
 	}
-	if s.compiled == nil {
+	if s.compiled == nil || s.plain != nil && s.plain.accepts(b, arguments) {
 		return ""
 	}
 	raw := arguments.In(b)
