@@ -39,38 +39,41 @@ func (s set) any(o set) bool { return s[0]&o[0]|s[1]&o[1]|s[2]&o[2] != 0 }
 
 // patterns are the concepts that no list of words can hold. They run where one
 // of their marks begins a word of the lower-cased text; a mark of one byte may
-// stand anywhere.
+// stand anywhere where at does not rule it out. find finds what match does, for
+// those of which nearly every text has a mark.
 var patterns = []struct {
 	name  string
 	marks []string
 	match *pattern.Pattern
+	at    func(low string, i int) bool
+	find  func(low string, from int) (start, end int)
 }{
 	{"credential-file", []string{"~/", ".ssh", ".aws", ".env", "/etc/", "credential", ".npmrc", ".netrc", "mcp.json", "/proc/", ".pem", ".bashrc", ".zshrc", "keychain", "wallet.dat", ".kube", "id_"},
-		pattern.New(`~/\.[\w./-]+|[\w~/]*\.(?:ssh|aws|kube|docker|gnupg|netrc) folder|folder \.ssh|content of \.env|\bid_(?:rsa|ed25519|ecdsa)\b|\.ssh/|\.aws/|\.env\b|/etc/(?:passwd|shadow)|credentials?\.json|\.npmrc|\.netrc|\bmcp\.json|/proc/\w|\.pem\b|\.bashrc|\.zshrc|keychain|wallet\.dat|\.git-credentials|\.kube/`)},
+		pattern.New(`~/\.[\w./-]+|[\w~/]*\.(?:ssh|aws|kube|docker|gnupg|netrc) folder|folder \.ssh|content of \.env|\bid_(?:rsa|ed25519|ecdsa)\b|\.ssh/|\.aws/|\.env\b|/etc/(?:passwd|shadow)|credentials?\.json|\.npmrc|\.netrc|\bmcp\.json|/proc/\w|\.pem\b|\.bashrc|\.zshrc|keychain|wallet\.dat|\.git-credentials|\.kube/`), nil, nil},
 	{"shell", []string{"$(", "sudo", "rm -", "curl", "wget", "chmod", "-c", "nc ", "crontab", "/dev/null", "&&", "| ", "whoami", "cat /", "echo ", "powershell", "printenv", "netstat", "ps aux", "df -", "uname", "kill", "systemctl", " install"},
-		pattern.New(`\$\(|\bsudo\b|\brm -r?f|\bcurl (?:-|http)|\bwget (?:-|http)|\bchmod \+?\d?|\b(?:ba)?sh -c|\bnc -|\bcrontab\b|/dev/null|&& |\| ?(?:sh|bash)\b|\bwhoami\b|\bcat /|\becho ['"]|\bpowershell|\bprintenv|\bnetstat|\bps aux|\bdf -h|\buname -|\bkill(?:all)? -|\bsystemctl |\b(?:pip|npm|apt-get) install`)},
+		pattern.New(`\$\(|\bsudo\b|\brm -r?f|\bcurl (?:-|http)|\bwget (?:-|http)|\bchmod \+?\d?|\b(?:ba)?sh -c|\bnc -|\bcrontab\b|/dev/null|&& |\| ?(?:sh|bash)\b|\bwhoami\b|\bcat /|\becho ['"]|\bpowershell|\bprintenv|\bnetstat|\bps aux|\bdf -h|\buname -|\bkill(?:all)? -|\bsystemctl |\b(?:pip|npm|apt-get) install`), nil, nil},
 	{"address", []string{"http", "@", "+"},
-		pattern.New(`https?://[^\s'"<>)\]]+|\b[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{8,}`)},
+		pattern.New(`https?://[^\s'"<>)\]]+|\b[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{8,}`), mayBeAddress, nil},
 	{"tool-name", []string{"_", "`", "'", "\""},
-		pattern.New("[`'\"][a-z][a-z0-9]*(?:[_-][a-z0-9]+)+[`'\"]|\\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\\b|[`'\"][a-z]{4,20}[`'\"] (?:tool|function)")},
+		pattern.New("[`'\"][a-z][a-z0-9]*(?:[_-][a-z0-9]+)+[`'\"]|\\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\\b|[`'\"][a-z]{4,20}[`'\"] (?:tool|function)"), mayBeTool, findTool},
 	{"quotation", []string{"'", "\"", "“"},
-		pattern.New(`(?:^|[\s(\[:=])(?:["“][^\s"”][^"”]{19,}(?:["”](?:[\s).,;:!?\]]|$)|$)|'[^\s'"”][^'"”]{19,}(?:'(?:[\s).,;:!?\]]|$)|$))`)},
+		pattern.New(`(?:^|[\s(\[:=])(?:["“][^\s"”][^"”]{19,}(?:["”](?:[\s).,;:!?\]]|$)|$)|'[^\s'"”][^'"”]{19,}(?:'(?:[\s).,;:!?\]]|$)|$))`), mayBeQuoted, findQuotation},
 	{"account", []string{"'", "account", "%"},
-		pattern.New(`'[A-Za-z]+[_-][A-Za-z0-9_-]*\d{2,}'|\baccount(?:_id)? ?[=:]? ?['"]?[\w-]*\d{3,}|\b\d{1,2} ?%`)},
+		pattern.New(`'[A-Za-z]+[_-][A-Za-z0-9_-]*\d{2,}'|\baccount(?:_id)? ?[=:]? ?['"]?[\w-]*\d{3,}|\b\d{1,2} ?%`), mayBeAccount, nil},
 	{"substitution", []string{"$("},
-		pattern.New(`\$\( ?(?:cat|base64|head|type|printenv|env|whoami|hostname)\b`)},
+		pattern.New(`\$\( ?(?:cat|base64|head|type|printenv|env|whoami|hostname)\b`), nil, nil},
 	{"temporary", []string{"/tmp", `\temp`},
-		pattern.New(`/tmp/|/var/tmp|\\temp\b`)},
+		pattern.New(`/tmp/|/var/tmp|\\temp\b`), nil, nil},
 	{"template-token", []string{"<|", "[inst", "[/inst", "## system"},
-		pattern.New(`<\|im_(?:start|end)\|>|<\|(?:system|user|assistant)\|>|\[/?inst\]|#{2,} ?system(?: prompt)?:`)},
+		pattern.New(`<\|im_(?:start|end)\|>|<\|(?:system|user|assistant)\|>|\[/?inst\]|#{2,} ?system(?: prompt)?:`), nil, nil},
 	{"piped", []string{"curl", "wget", "iwr"},
-		pattern.New(`\b(?:curl|wget|iwr)\b[^|\n]{1,200}\| ?(?:sudo )?(?:ba|z)?(?:sh|python3?|iex)\b`)},
+		pattern.New(`\b(?:curl|wget|iwr)\b[^|\n]{1,200}\| ?(?:sudo )?(?:ba|z)?(?:sh|python3?|iex)\b`), nil, nil},
 	{"refused", []string{"denied", "refused", "blocked", "forbidden", "rejected", "allowed"},
-		pattern.New(`\b(?:is|are|will be) (?:always )?(?:denied|refused|blocked|forbidden|rejected|not allowed)\b`)},
+		pattern.New(`\b(?:is|are|will be) (?:always )?(?:denied|refused|blocked|forbidden|rejected|not allowed)\b`), nil, nil},
 	{"safeguard", []string{"without", "unless", "until", "before"},
-		pattern.New(`\b(?:never|not|don't|cannot|can't)\b[^.;]{0,60}\b(?:without|unless|until|before)\b`)},
+		pattern.New(`\b(?:never|not|don't|cannot|can't)\b[^.;]{0,60}\b(?:without|unless|until|before)\b`), nil, nil},
 	{"framing", []string{"<", "["},
-		pattern.New(`</?(?:important|system|instructions?|hidden|secret|admin|override|critical|note_to_ai|assistant|internal)[^<>]{0,30}>|\[/?(?:inst|system (?:monitor|note|notice|message|update|override)|sys|admin|override|internal|background (?:service|task|process)|passive)[^\]]{0,40}\]|<\|[a-z_]{2,20}\|>`)},
+		pattern.New(`</?(?:important|system|instructions?|hidden|secret|admin|override|critical|note_to_ai|assistant|internal)[^<>]{0,30}>|\[/?(?:inst|system (?:monitor|note|notice|message|update|override)|sys|admin|override|internal|background (?:service|task|process)|passive)[^\]]{0,40}\]|<\|[a-z_]{2,20}\|>`), mayBeFrame, nil},
 }
 
 // credentialFile is the index of the first pattern.
@@ -211,7 +214,7 @@ type hit struct {
 
 // find returns the concepts of a lower-cased clause.
 func (l *lexicon) find(low string, into []hit) []hit {
-	marked := markedBytes(low)
+	marked := marks(low)
 	l.scan().Scan(low, func(pattern, start, end int) bool {
 		if t := l.terms[pattern]; t.mark {
 			marked |= 1 << (t.class - firstPattern)
@@ -222,15 +225,32 @@ func (l *lexicon) find(low string, into []hit) []hit {
 	})
 	for ; marked != 0; marked &= marked - 1 {
 		n := bits.TrailingZeros32(marked)
-		for _, m := range patterns[n].match.FindAllStringIndex(low, 8) {
-			if n == credentialFile && strings.HasSuffix(low[m[0]:m[1]], ".pub") {
-				continue // the half of a key that is meant for others
+		add := func(start, end int) {
+			if n == credentialFile && strings.HasSuffix(low[start:end], ".pub") {
+				return // the half of a key that is meant for others
 			}
-			into = append(into, hit{firstPattern + class(n), int32(m[0]), int32(m[1])})
+			into = append(into, hit{firstPattern + class(n), int32(start), int32(end)})
+		}
+		if find := patterns[n].find; find != nil {
+			for from, found := 0, 0; found < mostMatches; found++ {
+				start, end := find(low, from)
+				if start < 0 {
+					break
+				}
+				add(start, end)
+				from = end
+			}
+			continue
+		}
+		for _, m := range patterns[n].match.FindAllStringIndex(low, mostMatches) {
+			add(m[0], m[1])
 		}
 	}
 	return into
 }
+
+// mostMatches is how many matches of a pattern count in a clause.
+const mostMatches = 8
 
 // marksOf is by byte the patterns, a bit each, of which it is a mark that may
 // stand anywhere.
@@ -245,12 +265,17 @@ var marksOf = func() (table [256]uint32) {
 	return table
 }()
 
-// markedBytes are the patterns that a byte of s is a mark of.
-func markedBytes(s string) (patterns uint32) {
-	for i := range len(s) {
-		patterns |= marksOf[s[i]]
+// marks are the patterns of which a byte of low is a mark.
+func marks(low string) (found uint32) {
+	for i := range len(low) {
+		for may := marksOf[low[i]] &^ found; may != 0; may &= may - 1 {
+			n := bits.TrailingZeros32(may)
+			if at := patterns[n].at; at == nil || at(low, i) {
+				found |= 1 << n
+			}
+		}
 	}
-	return patterns
+	return found
 }
 
 // letter reports whether b is inside a word; bytes of other scripts are.
