@@ -75,7 +75,10 @@ type Rule struct {
 	CWE        []int    // ids of the Common Weakness Enumeration
 	Covers     []string // rows of the detection table that it answers: "CFG-008"
 	Page       string   // Markdown: docs page, `explain` and SARIF help in one
-	Check      func(*Pass)
+	// Messages: it reads Documents, too, so it has something to say about a
+	// single message of a server.
+	Messages bool
+	Check    func(*Pass)
 }
 
 // Family is the rule's family in lower case: that of the first row it covers.

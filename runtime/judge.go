@@ -25,14 +25,11 @@ type judge struct {
 	statement *analyzers.Source
 }
 
-// textFamilies are the families of rules that read documents.
-var textFamilies = []string{"dsc", "uni", "shd", "flw", "sch"}
-
 func (j *judge) prepare() {
 	j.once.Do(func() {
 		j.all = j.rules()
 		for _, r := range j.all {
-			if slices.Contains(textFamilies, r.Family()) {
+			if r.Messages {
 				j.ofText = append(j.ofText, r)
 			}
 		}

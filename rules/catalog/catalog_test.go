@@ -22,6 +22,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/catalog"
 	"github.com/sallyport-mcp/sallyport/rules/reg"
+	"github.com/sallyport-mcp/sallyport/rules/said"
 )
 
 var update = flag.Bool("update", false, "rewrite the want section of each fixture")
@@ -72,6 +73,37 @@ func TestFixtures(t *testing.T) {
 				t.Errorf("got:\n%s\nwant:\n%s", &got, want)
 			}
 		})
+	}
+}
+
+// TestMessages: a rule that does not say that it reads messages has nothing to
+// say about one, whatever stands in it: all that the fixtures have servers and
+// documents say.
+func TestMessages(t *testing.T) {
+	paths, err := filepath.Glob(filepath.Join(fixtures, "*.txtar"))
+	if err != nil || len(paths) == 0 {
+		t.Fatal(err, len(paths))
+	}
+	message := &analyzers.Document{Kind: "result", Exposure: analyzers.Active}
+	for _, path := range paths {
+		archive, err := txtar.ParseFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tree, err := txtar.FS(&txtar.Archive{Files: expand(archive.Files[:len(archive.Files)-1])})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said.Each(load(t, tree), func(text said.Text) { message.Fields = append(message.Fields, text.Field) })
+	}
+	spoken := map[string]bool{}
+	for _, f := range rules.Check(&analyzers.Catalog{Documents: []*analyzers.Document{message}}, catalog.All()) {
+		if spoken[f.Rule.ID] = true; !f.Rule.Messages {
+			t.Errorf("%s says of a message: %s", f.Rule.ID, f.Message)
+		}
+	}
+	if len(spoken) < 20 {
+		t.Errorf("only %d rules say anything of %d texts", len(spoken), len(message.Fields))
 	}
 }
 

@@ -25,6 +25,7 @@ var InvisibleText = rules.Rule{
 	CWE:        []int{1007, 451},
 	Covers:     []string{"UNI-001", "UNI-002", "UNI-003", "UNI-004", "UNI-008"},
 	Page:       invisibleTextPage,
+	Messages:   true,
 	Check:      checkInvisibleText,
 }
 

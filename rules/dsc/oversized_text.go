@@ -18,6 +18,7 @@ var OversizedText = rules.Rule{
 	Confidence: rules.Certain,
 	Covers:     []string{"DSC-011"},
 	Page:       oversizedTextPage,
+	Messages:   true,
 	Check:      checkOversizedText,
 }
 

@@ -18,7 +18,7 @@ func Rules(pack *Pack) []*rules.Rule {
 	var out []*rules.Rule
 	for _, t := range pack.Techniques {
 		out = append(out, &rules.Rule{
-			ID: t.ID, Title: t.Title, Severity: rules.High, Confidence: t.Confidence, CWE: t.CWE, Covers: t.Covers, Page: t.Page,
+			ID: t.ID, Title: t.Title, Severity: rules.High, Confidence: t.Confidence, CWE: t.CWE, Covers: t.Covers, Page: t.Page, Messages: true,
 			Check: func(pass *rules.Pass) {
 				found := pass.Shared(j, func() any { return j.catalog(pass.Catalog, text.CacheOf(pass.Shared)) }).(map[*Technique][]rules.Finding)
 				for _, f := range found[t] {

@@ -22,6 +22,7 @@ var LookalikeInText = rules.Rule{
 	CWE:        []int{1007, 506},
 	Covers:     []string{"UNI-005", "PKG-005"},
 	Page:       lookalikeInTextPage,
+	Messages:   true,
 	Check:      checkLookalikeInText,
 }
 

@@ -20,6 +20,7 @@ var BrokenCharacters = rules.Rule{
 	CWE:        []int{176, 838},
 	Covers:     []string{"UNI-014"},
 	Page:       brokenCharactersPage,
+	Messages:   true,
 	Check:      checkBrokenCharacters,
 }
 

@@ -27,6 +27,7 @@ var ConfusableHostInText = rules.Rule{
 	CWE:        []int{1007},
 	Covers:     []string{"UNI-007"},
 	Page:       confusableHostInTextPage,
+	Messages:   true,
 	Check:      checkConfusableHostInText,
 }
 

@@ -24,6 +24,7 @@ var DisguisedWords = rules.Rule{
 	CWE:        []int{451, 1007},
 	Covers:     []string{"UNI-011", "UNI-005"},
 	Page:       disguisedWordsPage,
+	Messages:   true,
 	Check:      checkDisguisedWords,
 }
 

@@ -21,6 +21,7 @@ var EncodedText = rules.Rule{
 	CWE:        []int{506, 451},
 	Covers:     []string{"UNI-010"},
 	Page:       encodedTextPage,
+	Messages:   true,
 	Check:      checkEncodedText,
 }
 

@@ -19,6 +19,7 @@ var LayeredEncoding = rules.Rule{
 	CWE:        []int{506, 405},
 	Covers:     []string{"UNI-013"},
 	Page:       layeredEncodingPage,
+	Messages:   true,
 	Check:      checkLayeredEncoding,
 }
 

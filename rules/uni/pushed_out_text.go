@@ -21,6 +21,7 @@ var PushedOutText = rules.Rule{
 	CWE:        []int{451},
 	Covers:     []string{"UNI-009"},
 	Page:       pushedOutTextPage,
+	Messages:   true,
 	Check:      checkPushedOutText,
 }
 

@@ -19,6 +19,7 @@ var StackedMarks = rules.Rule{
 	CWE:        []int{1007, 451},
 	Covers:     []string{"UNI-006"},
 	Page:       stackedMarksPage,
+	Messages:   true,
 	Check:      checkStackedMarks,
 }
 
