@@ -330,7 +330,7 @@ func (s *Session) leaks(m *jsonrpc.Message, at jsonrpc.Range, path string) *Refu
 	if at.End-at.Start > s.guard.Limits.Arguments {
 		return &Refusal{Rule: RuleArguments, Reason: fmt.Sprintf("it holds more than %d bytes", s.guard.Limits.Arguments), Next: "send less at once"}
 	}
-	if at.End-at.Start < shortestSecret {
+	if !jsonrpc.HasString(m.Bytes, at, shortestSecret) {
 		return nil
 	}
 	src := &analyzers.Source{Path: path, Bytes: m.Bytes}

@@ -25,7 +25,6 @@ var CarriedResult = rules.Rule{
 	CWE:        []int{829, 1427, 200},
 	Covers:     []string{"FLW-018"},
 	Page:       carriedResultPage,
-	Messages:   true,
 	Check:      checkCarriedResult,
 }
 

@@ -116,6 +116,22 @@ func Texts(src *analyzers.Source, r Range) iter.Seq[Leaf] {
 	}
 }
 
+// HasString reports whether the value at r has a string of at least n bytes
+// between its quotes, besides the keys of members: a decoded one is no longer.
+func HasString(b []byte, r Range, n int) bool {
+	b = b[:min(r.End, len(b))]
+	for i := r.Start; i < len(b); i++ {
+		if b[i] == '"' {
+			end := skipString(b, i)
+			if behind := skipSpace(b, end); end-i-2 >= n && !(behind < len(b) && b[behind] == ':') {
+				return true
+			}
+			i = end - 1
+		}
+	}
+	return false
+}
+
 // Numbers yields every number inside the value at r, front to back.
 func Numbers(b []byte, r Range) iter.Seq[Range] {
 	return func(yield func(Range) bool) {

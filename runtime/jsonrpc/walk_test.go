@@ -220,3 +220,14 @@ func FuzzRewrite(f *testing.F) {
 		}
 	})
 }
+
+func TestHasString(t *testing.T) {
+	for value, want := range map[string]bool{
+		`{"language":"en"}`: false, `{"a":"language"}`: true, `["language"]`: true, `{"language" : {"b":["1234567"]}}`: false,
+		`"lang\u0061"`: true, `{"a":"\"","b":12345678,"c":[{"d":"12345678"}]}`: true, ``: false,
+	} {
+		if got := jsonrpc.HasString([]byte(value), jsonrpc.Range{End: len(value)}, 8); got != want {
+			t.Errorf("%s: %v", value, got)
+		}
+	}
+}
