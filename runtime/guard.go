@@ -90,7 +90,9 @@ func (g *Guard) Connect(now time.Time) (policy.Decision, *Refusal) {
 // decide asks the policies; r says what is done, and the guard by whom.
 func (g *Guard) decide(r policy.Request, now time.Time) policy.Decision {
 	r.Who, r.User, r.Agent, r.Zone = g.Who, g.User, g.Agent, g.Zone
-	r.Today = now.UTC().Format(time.DateOnly)
+	if r.Today == "" {
+		r.Today = now.UTC().Format(time.DateOnly)
+	}
 	return g.server.Decide(&r)
 }
 

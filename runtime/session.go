@@ -35,6 +35,8 @@ type Session struct {
 	greeted  bool   // initialize was sent
 	offers   offers // of the client, by its last word
 	clientAs string // the name that the client gives itself
+	day      int64  // since 1970, in UTC
+	today    string // the same as a date
 
 	open   map[string]*request // of the client and our own, without an answer, by the key of their id
 	asked  map[string]string   // of the server: method by the key of its id
@@ -219,7 +221,11 @@ func (s *Session) Seen() (Seen, bool) {
 
 // decide asks the policies about one action of this session.
 func (s *Session) decide(action policy.Action, name string, arguments []byte, now time.Time) policy.Decision {
-	return s.guard.decide(policy.Request{Action: action, Name: name, Arguments: arguments, ClientInfo: s.clientAs, Protocol: s.protocol}, now)
+	const day = 24 * 60 * 60
+	if n := now.Unix() / day; n != s.day || s.today == "" {
+		s.day, s.today = n, now.UTC().Format(time.DateOnly)
+	}
+	return s.guard.decide(policy.Request{Action: action, Name: name, Arguments: arguments, ClientInfo: s.clientAs, Protocol: s.protocol, Today: s.today}, now)
 }
 
 func (s *Session) enforcing() bool { return s.guard.Mode == Enforce }

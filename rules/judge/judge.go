@@ -364,7 +364,14 @@ func inside(hits []hit, h hit) bool {
 
 func headlined(clause string) bool {
 	colon := strings.IndexByte(clause, ':')
-	return colon > 5 && headline.MatchString(clause[:min(len(clause), colon+1)])
+	if colon <= 5 {
+		return false
+	}
+	// Most colons are not behind capitals, and then the expression need not run.
+	if c := clause[colon-1]; !upper(c) && c != ' ' && c != '-' && c != ')' {
+		return false
+	}
+	return headline.MatchString(clause[:colon+1])
 }
 
 // clauseEnd is the end of the clause that begins at start: behind the sign that
