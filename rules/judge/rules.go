@@ -150,7 +150,8 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 		if in.Role == InText {
 			in.layout = layoutOf(raw[:min(len(raw), longest)])
 		}
-		for k, view := range views {
+		for k := range views {
+			view := &views[k]
 			if view.Kind == text.Hidden {
 				in.layout = nil
 			}
@@ -158,13 +159,13 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 				low = lower(view.Text)
 			}
 			in.opens = f.Path == "description"
-			signs, windows := j.read(in, &view, low)
+			signs, windows := j.read(in, view, low)
 			for _, s := range signs {
-				add(s, i, &view)
+				add(s, i, view)
 			}
 			for _, w := range windows {
 				w.text = view.Text[w.start:w.end]
-				suspects = append(suspects, strange{w, i, &view})
+				suspects = append(suspects, strange{w, i, view})
 			}
 		}
 	}
