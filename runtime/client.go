@@ -251,6 +251,9 @@ func (s *Session) mayAsk(m *jsonrpc.Message, q *request, now time.Time) *Refusal
 	if !m.ProtocolVersion.IsZero() && s.protocol == stateless && removed[m.Method] {
 		return &Refusal{Rule: RuleMethod, Reason: "the method is none of " + stateless + "'s"}
 	}
+	if no := s.unable(m.Method); no != nil {
+		return no
+	}
 	switch m.Method {
 	case "initialize":
 		switch {

@@ -114,6 +114,7 @@ type pins struct {
 	surface      *analyzers.Surface
 	instructions string
 	items        map[string]*pin
+	capabilities map[string]bool // nil where the manifest pins none
 }
 
 // pin is one approved definition.
@@ -130,6 +131,12 @@ func key(kind, name string) string { return kind + "\x00" + name }
 func newPins(m *manifest.Manifest) *pins {
 	p := &pins{surface: m.Surface(), items: map[string]*pin{}}
 	p.instructions = p.surface.Instructions.Raw()
+	if p.surface.Capabilities != nil {
+		p.capabilities = map[string]bool{}
+		for _, name := range p.surface.Capabilities {
+			p.capabilities[name.Raw()] = true
+		}
+	}
 	tools := map[string]*analyzers.Tool{}
 	for _, t := range p.surface.Tools {
 		tools[t.Name.Raw()] = t

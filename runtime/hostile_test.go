@@ -279,8 +279,11 @@ func (p *player) told(f, in []byte) string {
 		Method string
 		Error  *struct{ Code int }
 		Result *struct {
-			Tools   []struct{ Name string }
-			IsError bool
+			Tools        []struct{ Name string }
+			IsError      bool
+			Capabilities json.RawMessage
+			TTLMs        json.RawMessage
+			CacheScope   string
 		}
 	}
 	if err := json.Unmarshal(f, &m); err != nil {
@@ -295,10 +298,16 @@ func (p *player) told(f, in []byte) string {
 		return fmt.Sprintf("error %d", m.Error.Code)
 	case m.Result != nil && m.Result.IsError:
 		return "tool error"
-	case m.Result != nil && m.Result.Tools != nil:
+	case m.Result != nil && (m.Result.Tools != nil || m.Result.Capabilities != nil):
 		out := "tools"
 		for _, tool := range m.Result.Tools {
 			out += " " + tool.Name
+		}
+		if m.Result.Tools == nil {
+			out = "capabilities " + string(m.Result.Capabilities)
+		}
+		if m.Result.TTLMs != nil {
+			out += " kept " + string(m.Result.TTLMs) + " " + m.Result.CacheScope
 		}
 		return out
 	case m.Result != nil:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -262,9 +263,9 @@ func (s *Session) release(v *Verdict, now time.Time, no *Refusal) {
 	}
 }
 
-// listed judges one page of a list and returns it without what must not be
-// seen. It is nil when the page goes on as it came.
-func (s *Session) listed(q *request, m *jsonrpc.Message, v *Verdict, now time.Time) (changed []byte) {
+// listed judges one page of a list and returns its definitions without what
+// must not be seen. It is nil when the page goes on as it came.
+func (s *Session) listed(q *request, m *jsonrpc.Message, v *Verdict, now time.Time) (changed *edit) {
 	l := s.lists[kindOf(q.method)]
 	at := m.Find(m.Result, listOf[l.kind].member)
 	whole := q.cursor && l.pages > 0 // every page of it so far was seen
@@ -294,7 +295,8 @@ func (s *Session) listed(q *request, m *jsonrpc.Message, v *Verdict, now time.Ti
 	}
 	drop := func(i int, _ jsonrpc.Range) bool { return page[i] != nil && page[i].hidden != nil }
 	if s.enforcing() && slices.ContainsFunc(page, func(d *shown) bool { return d != nil && d.hidden != nil }) {
-		changed, _ = jsonrpc.Remove(nil, m.Bytes, at, drop)
+		frame, _ := jsonrpc.Remove(nil, m.Bytes, at, drop)
+		changed = &edit{at, frame[at.Start : len(frame)-(len(m.Bytes)-at.End)]}
 	}
 	if !whole {
 		l.pages = 0
@@ -310,6 +312,24 @@ func (s *Session) listed(q *request, m *jsonrpc.Message, v *Verdict, now time.Ti
 		}
 	}
 	return changed
+}
+
+// caching is what is changed of how long the answer may be kept, and by whom
+// (2026-07-28, ttlMs and cacheScope). What was left out of it for one person is
+// no other's answer, and nothing is kept for longer than it counts here.
+func (s *Session) caching(m *jsonrpc.Message, filtered bool) []edit {
+	if s.protocol != stateless || !s.enforcing() {
+		return nil
+	}
+	ttl, scope := m.Find(m.Result, "ttlMs"), m.Find(m.Result, "cacheScope")
+	if filtered {
+		return []edit{{ttl, []byte("0")}, {scope, []byte(`"private"`)}}
+	}
+	longest := s.guard.Limits.Fresh.Milliseconds()
+	if n, err := strconv.ParseFloat(string(ttl.In(m.Bytes)), 64); !ttl.IsZero() && (err != nil || n > float64(longest)) {
+		return []edit{{ttl, strconv.AppendInt(nil, longest, 10)}}
+	}
+	return nil
 }
 
 // page judges the definitions of a page, by their position.

@@ -46,6 +46,9 @@ type Session struct {
 
 	instructions *string // as the server gave them; nil before the handshake
 	info         json.RawMessage
+	declared     json.RawMessage // its capabilities
+	capable      map[string]bool // those of its first greeting, where no manifest pins them
+	incapable    map[string]bool // those that were taken out of its greeting
 	stopped      *Refusal
 	noted        []audit.Finding // of the message at hand: what was found and does not hold it back
 }
@@ -184,7 +187,7 @@ func (s *Session) Waiting() bool {
 type Seen struct {
 	Tools, Prompts, Resources, Templates []json.RawMessage
 	Instructions                         *string // nil before the handshake
-	ServerInfo                           json.RawMessage
+	ServerInfo, Capabilities             json.RawMessage
 }
 
 // Seen returns what the server has shown so far: in observe mode a proposal is
@@ -203,7 +206,7 @@ func (s *Session) Seen() (Seen, bool) {
 		}
 		return out
 	}
-	seen := Seen{Tools: list("tool"), Prompts: list("prompt"), Resources: list("resource"), Templates: list("template"), Instructions: s.instructions, ServerInfo: s.info}
+	seen := Seen{Tools: list("tool"), Prompts: list("prompt"), Resources: list("resource"), Templates: list("template"), Instructions: s.instructions, ServerInfo: s.info, Capabilities: s.declared}
 	return seen, seen.Instructions != nil || seen.Tools != nil
 }
 

@@ -234,7 +234,7 @@ func (o *options) observe(ctx context.Context, s *runtime.Session, say func(stri
 		}
 		err := observed.Save(o.observed, observed.Server{
 			Name: o.name, Argv: o.argv, Tools: seen.Tools, Prompts: seen.Prompts, Resources: seen.Resources, Templates: seen.Templates,
-			Instructions: seen.Instructions, ServerInfo: seen.ServerInfo,
+			Instructions: seen.Instructions, ServerInfo: seen.ServerInfo, Capabilities: seen.Capabilities,
 		})
 		if err != nil {
 			once.Do(func() { say("what the server shows is not kept: %s", err) })
