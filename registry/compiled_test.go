@@ -106,7 +106,7 @@ func randomRegistry(r *mathrand.Rand) []byte {
 		for key, value := range map[string]string{
 			"units": "[" + pick([]string{"acme", "payments", "cards", "labs"}) + "]", "projects": "[billing]", "environments": "[" + pick([]string{"dev", "prod"}) + "]",
 			"roles": "[" + pick([]string{"lead", "intern"}) + "]", "clients": "[cursor]", "limits": "{callsPerMinute: 3, seconds: 2}", "redaction": "[secrets]", "transport": "http",
-			"tools":    "{" + pick([]string{"allow: ", "deny: "}) + some([]string{"read", "write"}) + "}",
+			"tools":    "{" + pick([]string{"allow: ", "deny: "}) + some([]string{"read", "write"}) + pick([]string{"", ", dispatch: [{tool: do, name: c.n, arguments: c.a}, {tool: run, code: js}]"}) + "}",
 			"evidence": "{until: " + pick([]string{"2020-01-01", today, "2999-12-31"}) + ", reason: " + pick([]string{"plain", `"odd <&> \u202e \U0001F600"`}) + ", approvedBy: alice}",
 		} {
 			if maybe(3) {

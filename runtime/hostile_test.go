@@ -63,6 +63,8 @@ type hostile struct {
 	eras    []string
 	fresh   bool
 	surface string // "pinned" or "unpinned"
+	server  string // the file with its surface, without the ending
+	policy  string // the file with its registry, without the ending
 	mode    runtime.Mode
 	offers  string
 	steps   []step
@@ -78,7 +80,7 @@ type step struct {
 
 func parseCase(t *testing.T, f txtar.File) *hostile {
 	t.Helper()
-	c := &hostile{eras: []string{"2025-11-25", "2026-07-28"}, surface: "pinned", mode: runtime.Enforce, offers: "{}"}
+	c := &hostile{eras: []string{"2025-11-25", "2026-07-28"}, surface: "pinned", server: "surface", policy: "registry", mode: runtime.Enforce, offers: "{}"}
 	n := 0
 	for line := range strings.Lines(string(f.Data)) {
 		n++
@@ -92,6 +94,10 @@ func parseCase(t *testing.T, f txtar.File) *hostile {
 			c.fresh = true
 		case word == "surface":
 			c.surface = rest
+		case word == "server":
+			c.server = rest
+		case word == "registry":
+			c.policy = rest
 		case word == "mode":
 			c.mode = runtime.Mode(rest)
 		case word == "offers":
@@ -110,13 +116,13 @@ func parseCase(t *testing.T, f txtar.File) *hostile {
 // run plays a case. The session begins after the handshake and a list of tools,
 // unless the case is a fresh one.
 func (c *hostile) run(t *testing.T, era string) {
-	p := &player{t: t, era: era, offers: c.offers, now: noon}
+	p := &player{t: t, era: era, offers: c.offers, server: c.server, now: noon}
 	p.session = runtime.NewSession(runtime.NewGuard(hostileConfig(t, c)), audit.Server{Name: "harbour"}, audit.Who{User: "tester"})
 	if _, no := p.session.Start(noon); no != nil {
 		t.Fatal(no)
 	}
 	if !c.fresh {
-		p.begin(c.mode == runtime.Enforce)
+		p.begin(c.mode == runtime.Enforce && c.server == "surface")
 	}
 	for _, s := range c.steps {
 		if s.from == "wait" {
@@ -127,8 +133,8 @@ func (c *hostile) run(t *testing.T, era string) {
 			p.now = p.now.Add(d)
 			continue
 		}
-		if got := p.play(s.from, p.expand(s.frame)); got != s.want {
-			t.Errorf("line %d: %.200s\n got: %s\nwant: %s", s.line, s.frame, got, s.want)
+		if got, want := p.play(s.from, p.expand(s.frame)), string(p.expand(s.want)); got != want {
+			t.Errorf("line %d: %.200s\n got: %s\nwant: %s", s.line, s.frame, got, want)
 		}
 	}
 }
@@ -136,7 +142,7 @@ func (c *hostile) run(t *testing.T, era string) {
 func hostileConfig(t *testing.T, c *hostile) runtime.Config {
 	t.Helper()
 	surface := ""
-	b, err := os.ReadFile(filepath.Join(corpus, "surface.json"))
+	b, err := os.ReadFile(filepath.Join(corpus, c.server+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +151,7 @@ func hostileConfig(t *testing.T, c *hostile) runtime.Config {
 	}
 	cfg := config(t, surface)
 	cfg.Mode = c.mode
-	yaml, err := os.ReadFile(filepath.Join(corpus, "registry.yaml"))
+	yaml, err := os.ReadFile(filepath.Join(corpus, c.policy+".yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,6 +170,7 @@ type player struct {
 	t       *testing.T
 	era     string
 	offers  string
+	server  string
 	now     time.Time
 	session *runtime.Session
 	own     string // id of the last request of the shim's own
@@ -177,7 +184,7 @@ func (p *player) begin(enforced bool) {
 		greet, answer = `{"jsonrpc":"2.0","id":0,"method":"server/discover","params":{$meta}}`,
 			`{"jsonrpc":"2.0","id":0,"result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"instructions":"Ask for the tides before a ship sails.","ttlMs":0,"cacheScope":"private","resultType":"complete"}}`
 	}
-	b, err := os.ReadFile(filepath.Join(corpus, "surface.json"))
+	b, err := os.ReadFile(filepath.Join(corpus, p.server+".json"))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -284,6 +291,8 @@ func (p *player) told(f, in []byte) string {
 			Capabilities json.RawMessage
 			TTLMs        json.RawMessage
 			CacheScope   string
+
+			StructuredContent json.RawMessage
 		}
 	}
 	if err := json.Unmarshal(f, &m); err != nil {
@@ -310,6 +319,9 @@ func (p *player) told(f, in []byte) string {
 			out += " kept " + string(m.Result.TTLMs) + " " + m.Result.CacheScope
 		}
 		return out
+	case m.Result != nil && m.Result.StructuredContent != nil:
+		_, result, _ := bytes.Cut(f, []byte(`"result":`))
+		return strings.TrimSuffix(string(result), "}")
 	case m.Result != nil:
 		return "result"
 	case strings.HasPrefix(string(m.ID), `"sallyport-`):

@@ -10,6 +10,7 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/manifest"
+	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
 	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
@@ -60,7 +61,8 @@ const rounds = 3
 type shown struct {
 	digest string
 	raw    []byte
-	hidden *Refusal // nil when it may be seen and used
+	hidden *Refusal           // nil when it may be seen and used
+	shape  *registry.Dispatch // how it calls other tools, as far as its schema says; nil until that is asked
 }
 
 func newListing(kind string) *listing {
@@ -150,6 +152,9 @@ func (s *Session) mayUse(l *listing, m *jsonrpc.Message, q *request, now time.Ti
 			if no := s.leaks(m, m.Find(m.Params, "inputResponses"), "inputResponses"); no != nil {
 				return no, ""
 			}
+		}
+		if no := s.dispatched(q.name, d.Entry, m.Bytes, m.Arguments, 1, now); no != nil {
+			return no, ""
 		}
 	}
 	return nil, d.Rule

@@ -130,6 +130,11 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 		s.forward(m, v)
 		return
 	}
+	no, edits := s.offersTools(q, m, v, now)
+	if no != nil && s.deny(v, r, audit.Deny, no) {
+		v.ToClient = append(v.ToClient, no.answer(q.id, "the answer was withheld"))
+		return
+	}
 	if limit := s.resultLimit(q, now); limit > 0 && m.Span.End-m.Span.Start > limit {
 		no := &Refusal{Rule: RuleResult, Reason: fmt.Sprintf("the answer has more than the %d bytes that the registry allows", limit), Next: "ask for less"}
 		if s.deny(v, r, audit.Deny, no) {
@@ -140,7 +145,7 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 		s.allow(v, r, "")
 	}
 	s.remember(m)
-	s.forward(m, v)
+	v.ToClient = append(v.ToClient, edited(m, edits))
 }
 
 // waits reports whether a request has not been sent yet.
