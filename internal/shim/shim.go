@@ -132,7 +132,7 @@ func (o *options) run(ctx context.Context, w World) int {
 	signal.Notify(broken, syscall.SIGPIPE)
 	defer signal.Stop(broken)
 	err = stdio.Run(ctx, stdio.Options{
-		Session: session, Command: command, Stdin: w.Stdin, Stdout: w.Stdout, Stderr: w.Stderr,
+		Session: session, Command: command, Launcher: launches(o.argv), Stdin: w.Stdin, Stdout: w.Stdout, Stderr: w.Stderr,
 		Record: func(r *audit.Record) error {
 			tell(w.Stderr, o, r)
 			return write(r)
@@ -222,6 +222,13 @@ func (o *options) audit(ctx context.Context, w World, say func(string, ...any)) 
 
 // often is how often what a server shows is saved in observe mode.
 const often = 5 * time.Second
+
+// launches reports whether a command line starts its server as a process of the
+// launcher's: a package or an image.
+func launches(argv []string) bool {
+	id := registry.Command(argv)
+	return len(id.Packages)+len(id.Images) > 0
+}
 
 // observe keeps what the server shows, and returns what does so for the last
 // time.
