@@ -20,6 +20,7 @@ func (s *Session) FromClient(frame []byte, v *Verdict, now time.Time) {
 	v.reset()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() { s.failed(recover(), audit.ClientToServer, frame, v, now) }()
 	if s.protocol == batching && first(frame) == '[' {
 		s.clientBatch(frame, v, now)
 		return

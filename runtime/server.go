@@ -24,6 +24,8 @@ func (s *Session) FromServer(frame []byte, v *Verdict, now time.Time) {
 	if s.stopped != nil {
 		return
 	}
+	s.answering = nil
+	defer func() { s.failed(recover(), audit.ServerToClient, frame, v, now) }()
 	if s.protocol == batching && first(frame) == '[' {
 		s.serverBatch(frame, v, now)
 		return
@@ -90,6 +92,7 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 		return
 	}
 	s.finish(string(s.back.buf), q)
+	s.answering = q
 	r := s.recordOf(audit.ServerToClient, m, q.method, q.name, now)
 
 	if m.Error.IsZero() {

@@ -50,6 +50,7 @@ type Session struct {
 	capable      map[string]bool // those of its first greeting, where no manifest pins them
 	incapable    map[string]bool // those that were taken out of its greeting
 	stopped      *Refusal
+	answering    *request        // what the server's message at hand answers
 	noted        []audit.Finding // of the message at hand: what was found and does not hold it back
 }
 
