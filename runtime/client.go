@@ -338,13 +338,16 @@ func (s *Session) leaks(m *jsonrpc.Message, at jsonrpc.Range, path string) *Refu
 		return nil
 	}
 	src := &analyzers.Source{Path: path, Bytes: m.Bytes}
-	key := ""
+	key, before := "", len(s.sent)
 	for leaf := range jsonrpc.Texts(src, at) {
 		if leaf.Key {
 			key = leaf.Text.Raw()
 			continue
 		}
 		raw := leaf.Text.Raw()
+		if secret.Fragment(raw) && len(s.sent)-before < maxFragments {
+			s.sent = append(s.sent, strings.Clone(raw))
+		}
 		if len(raw) < shortestSecret {
 			continue
 		}
@@ -355,14 +358,43 @@ func (s *Session) leaks(m *jsonrpc.Message, at jsonrpc.Range, path string) *Refu
 			kind = found.Kind
 		}
 		if kind != "" {
+			s.sent = s.sent[:before]
 			return &Refusal{
 				Rule: RuleSecret, Reason: fmt.Sprintf("%s holds a credential (%s)", analyzers.Untrusted(shorten(pointerPath(path, leaf.Pointer))), kind),
 				Next: "give the server its credentials in its environment, or allow it with --allow-secrets",
 			}
 		}
 	}
+	return s.split(path, before)
+}
+
+// split finds a credential that goes to the server in parts, in several values
+// or messages: what is new begins at before.
+func (s *Session) split(path string, before int) *Refusal {
+	if len(s.sent) == before {
+		return nil
+	}
+	if kind, ok := secret.Split(s.sent, before); ok {
+		s.sent = s.sent[:before] // it does not go on
+		return &Refusal{
+			Rule: RuleSecret, Reason: fmt.Sprintf("%s completes a credential (%s) that comes in parts", path, kind),
+			Next: "give the server its credentials in its environment, or allow it with --allow-secrets",
+		}
+	}
+	bytes, from := 0, len(s.sent)
+	for from > 0 && len(s.sent)-from < maxFragments && bytes+len(s.sent[from-1]) <= maxFragmentBytes {
+		from--
+		bytes += len(s.sent[from])
+	}
+	s.sent = append(s.sent[:0], s.sent[from:]...)
 	return nil
 }
+
+// The window in which the parts of a credential are found.
+const (
+	maxFragments     = 24
+	maxFragmentBytes = 1 << 10
+)
 
 // shortestSecret is the length of the shortest credential that is looked for.
 const shortestSecret = 8

@@ -188,6 +188,11 @@ func (s *Session) judged(kind, called, path string, m *jsonrpc.Message, at jsonr
 		return &Refusal{Rule: RuleResult, Reason: fmt.Sprintf("it holds more than %d bytes of text, which is more than is judged", s.guard.Limits.Judged), Next: "ask for less at once"}
 	}
 	found := s.guard.judge.texts(kind, called, texts)
+	if worst(found) < rules.High {
+		if together := s.guard.judge.split(kind, called, texts); together != nil {
+			found = together
+		}
+	}
 	if level := worst(found); level < rules.High {
 		if level == rules.Medium {
 			s.noted = append(s.noted, recorded(found, rules.Medium)...)

@@ -38,6 +38,7 @@ type Session struct {
 	asked  map[string]string   // of the server: method by the key of its id
 	tokens map[string]bool     // progress tokens of open requests
 	linked map[string]bool     // URIs that results have handed out
+	sent   []string            // the last words to the server that may be parts of a credential
 	lists  map[string]*listing // by kind
 	calls  []held
 	own    int
