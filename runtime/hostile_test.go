@@ -122,7 +122,11 @@ func (c *hostile) run(t *testing.T, era string) {
 		t.Fatal(no)
 	}
 	if !c.fresh {
-		p.begin(c.mode == runtime.Enforce && c.server == "surface")
+		visible := "hide registry/harbour; < tools look_up tides open_page"
+		if c.surface == "unpinned" { // nobody has read the schema of open_page
+			visible = "hide remote-schema; hide registry/harbour; < tools look_up tides"
+		}
+		p.begin(c.mode == runtime.Enforce && c.server == "surface", visible)
 	}
 	for _, s := range c.steps {
 		if s.from == "wait" {
@@ -176,7 +180,7 @@ type player struct {
 	own     string // id of the last request of the shim's own
 }
 
-func (p *player) begin(enforced bool) {
+func (p *player) begin(enforced bool, visible string) {
 	p.t.Helper()
 	greet, answer := `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"`+p.era+`","capabilities":$offers,"clientInfo":{"name":"t","version":"1"}}}`,
 		`{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"`+p.era+`","capabilities":{"tools":{}},"serverInfo":{"name":"harbour","version":"1"},"instructions":"Ask for the tides before a ship sails."}}`
@@ -199,7 +203,7 @@ func (p *player) begin(enforced bool) {
 	for _, s := range []step{
 		{from: "C", frame: greet, want: "> ="}, {from: "S", frame: answer, want: "< ="},
 		{from: "C", frame: `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{$meta}}`, want: "> ="},
-		{from: "S", frame: `{"jsonrpc":"2.0","id":1,"result":{"tools":` + tools.String() + `$,done}}`, want: "hide registry/harbour; < tools look_up tides open_page"},
+		{from: "S", frame: `{"jsonrpc":"2.0","id":1,"result":{"tools":` + tools.String() + `$,done}}`, want: visible},
 	} {
 		if got := p.play(s.from, p.expand(s.frame)); got != s.want && enforced {
 			p.t.Fatalf("%.100s: %s; want %s", s.frame, got, s.want)

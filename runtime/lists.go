@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/manifest"
 	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/confusable"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
 	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
 	"github.com/sallyport-mcp/sallyport/runtime/policy"
@@ -424,7 +426,11 @@ func (s *Session) examine(l *listing, suspects []*suspect, m *jsonrpc.Message, v
 	for _, x := range suspects {
 		called := x.item.Name.Raw()
 		own := about(found, l.kind, called)
+		if s.guard.pins == nil {
+			x.hidden = s.unfit(l.kind, called, own, now)
+		}
 		switch {
+		case x.hidden != nil:
 		case s.guard.pins == nil && worst(own) < rules.High:
 			x.hidden = s.maySee(l, called, m, v, now)
 			continue
@@ -449,6 +455,36 @@ func (s *Session) examine(l *listing, suspects []*suspect, m *jsonrpc.Message, v
 		s.hide(l.kind, called, x.hidden, m, v, now)
 	}
 }
+
+// unfit is why a definition that nobody has read is not shown although no
+// finding on it is high: its name is none or is drawn like one on which the entry
+// has decided, or a part of its schema stands elsewhere, where it can change and
+// where a client may fetch it.
+func (s *Session) unfit(kind, called string, own []rules.Finding, now time.Time) *Refusal {
+	const next = "review the server; an approval with a manifest admits what people have read"
+	if kind != "tool" {
+		return nil
+	}
+	if !toolName.MatchString(called) {
+		return &Refusal{Rule: "odd-tool-name", Reason: "a tool whose name is not shown: it holds what names do not hold", Next: next, Findings: recorded(own, rules.Info)}
+	}
+	if e := s.decide(policy.CallTool, called, nil, now).Entry; e != nil {
+		for _, decided := range slices.Concat(e.Tools.Allow, e.Tools.Deny) {
+			if decided != called && len(called) > 2 && confusable.Drawn(decided) == confusable.Drawn(called) {
+				return &Refusal{Rule: "confusable-tool-name", Reason: fmt.Sprintf("%s is drawn like %s, on which the registry has decided", name(kind, called), name(kind, decided)), Next: next, Findings: recorded(own, rules.Low)}
+			}
+		}
+	}
+	for _, f := range own {
+		if f.Rule.ID == "remote-schema" && f.Severity >= rules.Medium {
+			return &Refusal{Rule: f.Rule.ID, Reason: fmt.Sprintf("%s: %s", name(kind, called), wrong(f)), Next: next, Findings: recorded(own, rules.Low)}
+		}
+	}
+	return nil
+}
+
+// toolName is the form of a tool's name (2025-11-25, server/tools; SEP-986).
+var toolName = pattern.New(`^[A-Za-z0-9_./-]{1,128}$`)
 
 // without is the approved surface without definitions of these names.
 func without(s *analyzers.Surface, kind string, suspects []*suspect) analyzers.Surface {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/confusable"
 )
 
 //go:embed misleading_server_name.md
@@ -60,7 +61,7 @@ func imitated(name string) string {
 	if known[strings.ToLower(name)] {
 		return ""
 	}
-	return drawings[drawn(name)]
+	return drawings[confusable.Drawn(name)]
 }
 
 // scopes belong to one owner each.
@@ -83,7 +84,7 @@ var known = func() map[string]bool {
 var drawings = func() map[string]string {
 	m := map[string]string{}
 	for name := range known {
-		m[drawn(name)] = name
+		m[confusable.Drawn(name)] = name
 	}
 	return m
 }()
