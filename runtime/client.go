@@ -276,6 +276,9 @@ func (s *Session) mayAsk(m *jsonrpc.Message, q *request, now time.Time) *Refusal
 	if d := s.decide(policy.Connect, "", nil, now); !d.Allowed {
 		return refused(d, "the server is not approved")
 	}
+	if no := s.guard.expired(now); no != nil {
+		return no
+	}
 	if action != policy.Connect && q.name == "" {
 		if d := s.decide(action, "", nil, now); !d.Allowed {
 			return refused(d, "it is not allowed")

@@ -213,7 +213,7 @@ func (p *player) begin(enforced bool, visible string) {
 
 func (p *player) modern() bool { return p.era == "2026-07-28" }
 
-var macro = regexp.MustCompile(`\$\{(?:(\d+)\*([^}]*)|([0-9a-f ]+))\}`)
+var macro = regexp.MustCompile(`\$\{(?:(\d+)\*([^}]*)|([0-9a-f ]+)|(\d+) keys)\}`)
 
 // expand makes bytes of a frame as it is written in the corpus.
 func (p *player) expand(frame string) []byte {
@@ -234,6 +234,14 @@ func (p *player) expand(frame string) []byte {
 		if len(part[1]) > 0 {
 			n, _ := strconv.Atoi(string(part[1]))
 			return bytes.Repeat(part[2], n)
+		}
+		if len(part[4]) > 0 {
+			var keys []string
+			n, _ := strconv.Atoi(string(part[4]))
+			for i := range n {
+				keys = append(keys, fmt.Sprintf(`"k%d":%d`, i, i))
+			}
+			return []byte(strings.Join(keys, ","))
 		}
 		raw, err := hex.DecodeString(strings.ReplaceAll(string(part[3]), " ", ""))
 		if err != nil {

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
 	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
 	"github.com/sallyport-mcp/sallyport/runtime/policy"
@@ -122,6 +123,9 @@ func (s *Session) Start(now time.Time) (audit.Record, *Refusal) {
 	if no == nil {
 		r.Rule = d.Rule
 		r.Enforced = true
+		if s.guard.BreakGlass != "" {
+			r.Rule, r.Reason = RuleGlass, "dates count no more: "+analyzers.Untrusted(shorten(s.guard.BreakGlass)).String()
+		}
 		return r, nil
 	}
 	r.Decision, r.Rule, r.Reason, r.Findings = audit.Deny, no.Rule, no.Reason, no.Findings

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/runtime"
@@ -213,6 +214,38 @@ func TestRenew(t *testing.T) {
 	s.Renew(runtime.NewGuard(denied), &v, noon)
 	if got := said(&v); got != "stop registry/harbour; deny registry/harbour; < error; STOP registry/harbour" {
 		t.Error(got)
+	}
+}
+
+// TestExpired: a manifest that runs out while a session lasts ends it for all
+// that comes later, unless somebody has broken the glass.
+func TestExpired(t *testing.T) {
+	c := config(t, pinnedTools)
+	after, err := time.Parse(time.RFC3339, c.Manifest.Predicate.Expires)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := []byte(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"tides"}}`)
+	s := begin(t, c, lookUp+","+tidal)
+	var v runtime.Verdict
+	if s.FromClient(call, &v, after.Add(-time.Second)); strings.Contains(said(&v), "untrusted-manifest") {
+		t.Error("before", said(&v))
+	}
+	s = begin(t, c, lookUp+","+tidal)
+	if s.FromClient(call, &v, after); said(&v) != "deny untrusted-manifest; < error" {
+		t.Error(said(&v))
+	}
+	if _, no := runtime.NewSession(runtime.NewGuard(c), audit.Server{}, audit.Who{}).Start(after); no == nil || no.Rule != "untrusted-manifest" {
+		t.Error(no)
+	}
+	c.BreakGlass = "INC-7\x1b[0m"
+	r, no := runtime.NewSession(runtime.NewGuard(c), audit.Server{}, audit.Who{}).Start(after)
+	if no != nil || r.Rule != runtime.RuleGlass || !strings.Contains(r.Reason, "INC-7") || strings.Contains(r.Reason, "\x1b") {
+		t.Error(no, r)
+	}
+	c.Policy = policyOf(t, "denied")
+	if _, no := runtime.NewSession(runtime.NewGuard(c), audit.Server{}, audit.Who{}).Start(after); no == nil {
+		t.Error("the glass lets in what is denied")
 	}
 }
 

@@ -108,6 +108,9 @@ func (o *options) run(ctx context.Context, w World) int {
 		return fail(w, err)
 	}
 	defer done()
+	if o.breakGlass != "" {
+		say("--break-glass: dates of approvals count no more: %s", analyzers.Untrusted(o.breakGlass))
+	}
 	guards := make(chan *runtime.Guard)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
