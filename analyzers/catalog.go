@@ -188,6 +188,10 @@ type Surface struct {
 	Prompts      []*Item
 	Resources    []*Item
 	Templates    []*Item
+	// Capabilities are the names of what the server has declared that it can do,
+	// each as a JSON Pointer (RFC 6901) into the capabilities of its greeting:
+	// "/tools", "/resources/subscribe". They are sorted; nil is not known.
+	Capabilities []Text
 }
 
 // Fields returns every string of the surface that a model may read, with its

@@ -38,7 +38,7 @@ const (
 // a removed one.
 type Pair struct {
 	Op       Op
-	Kind     string // "tool", "prompt", "resource", "template", "instructions"
+	Kind     string // "tool", "prompt", "resource", "template", "instructions", "capability"
 	Old, New *analyzers.Item
 	// Twin is, of a swapped definition, the old one whose body it has.
 	Twin *analyzers.Item
@@ -103,6 +103,7 @@ func Diff(before, after *analyzers.Surface) []Pair {
 	if p, ok := diffInstructions(before.Instructions, after.Instructions); ok {
 		out = append(out, p)
 	}
+	out = append(out, diffCapabilities(before.Capabilities, after.Capabilities)...)
 	for _, kind := range []string{"tool", "prompt", "resource", "template"} {
 		out = append(out, diffKind(of(before, kind), of(after, kind))...)
 	}

@@ -53,6 +53,7 @@ type Predicate struct {
 	Expires      string        `json:"expires"` // RFC 3339
 	Surface      string        `json:"surface"` // digest
 	Instructions *Instructions `json:"instructions"`
+	Capabilities *Capabilities `json:"capabilities,omitempty"`
 	Tools        []Item        `json:"tools"`
 	Prompts      []Item        `json:"prompts"`
 	Resources    []Item        `json:"resources"`
@@ -146,6 +147,9 @@ func New(o Options) (*Manifest, error) {
 			return nil, err
 		}
 		p.Instructions = &Instructions{text.Raw(), d, Captured}
+	}
+	if p.Capabilities, err = capabilitiesOf(o.Surface); err != nil {
+		return nil, err
 	}
 	for i, item := range items {
 		list := p.list(item.Kind)
@@ -413,6 +417,12 @@ func (m *Manifest) readSurface(root *tree.Node) error {
 	if text := predicate.Get("instructions", "text"); text.IsString() {
 		m.surface.Instructions = text.Text
 	}
+	if names := predicate.Get("capabilities", "names"); names.IsArray() {
+		m.surface.Capabilities = []analyzers.Text{}
+		for _, n := range names.Children {
+			m.surface.Capabilities = append(m.surface.Capabilities, n.Text)
+		}
+	}
 	for _, list := range []struct{ kind, key string }{{"tool", "tools"}, {"prompt", "prompts"}, {"resource", "resources"}, {"template", "templates"}} {
 		described := *m.Predicate.list(list.kind)
 		for i, n := range predicate.Get(list.key).Children {
@@ -473,6 +483,9 @@ func (m *Manifest) check() error {
 		if in.Basis != Captured && in.Basis != Static {
 			return fmt.Errorf("the instructions have no basis %q", analyzers.Untrusted(in.Basis))
 		}
+	}
+	if err := p.Capabilities.check(); err != nil {
+		return err
 	}
 	surface := make([]*analyzers.Item, 0, len(p.Tools))
 	digests := make([]Digests, 0, len(p.Tools))

@@ -47,6 +47,7 @@ type Trust struct {
 	Key       ed25519.PublicKey // who must have signed it; nil: nobody has to
 	MinSerial uint64
 	Now       string // RFC 3339 in UTC and whole seconds: 2026-01-02T03:04:05Z
+	Expired   bool   // a signature that has expired is good enough
 }
 
 // Errors of LoadCompiled, in the chain.
@@ -103,6 +104,7 @@ type compiledEntry struct {
 	Clients      []string            `json:"clients,omitzero"`
 	Allow        []string            `json:"allow,omitzero"` // [] allows none
 	Deny         []string            `json:"deny,omitzero"`
+	Dispatch     []compiledDispatch  `json:"dispatch,omitzero"`
 	Limits       compiledLimits      `json:"limits,omitzero"`
 	Redaction    []string            `json:"redaction,omitzero"`
 	Zone         string              `json:"zone,omitzero"`
@@ -110,6 +112,14 @@ type compiledEntry struct {
 	ApprovedBy   string              `json:"approvedBy,omitzero"`
 	Reason       string              `json:"reason,omitzero"`
 	Findings     []string            `json:"findings,omitzero"`
+}
+
+// compiledDispatch is a Dispatch as it is spelled in the document.
+type compiledDispatch struct {
+	Tool      string `json:"tool"`
+	Name      string `json:"name,omitzero"`
+	Arguments string `json:"arguments,omitzero"`
+	Code      string `json:"code,omitzero"`
 }
 
 // compiledLimits are Limits as they are spelled in the document.
@@ -131,9 +141,13 @@ func (r *Registry) Encode(p Provenance, key ed25519.PrivateKey) ([]byte, error) 
 		c.Projects = append(c.Projects, compiledNode{p.ID, p.Unit})
 	}
 	for _, e := range d.Servers {
+		var dispatch []compiledDispatch
+		for _, t := range e.Tools.Dispatch {
+			dispatch = append(dispatch, compiledDispatch(t))
+		}
 		c.Servers = append(c.Servers, compiledEntry{
 			e.ID, e.Status, e.Transport, e.Match.Argv, e.Match.PURL, e.Match.URL, e.Match.Image, e.Match.Env, e.Match.FileSHA256, e.Match.ScriptSHA256, e.Match.Integrity, e.Manifest.Digest, e.Manifest.Path,
-			e.Environments, e.Units, e.Projects, e.Roles, e.Clients, e.Tools.Allow, e.Tools.Deny, compiledLimits(e.Limits), e.Redaction, e.Zone,
+			e.Environments, e.Units, e.Projects, e.Roles, e.Clients, e.Tools.Allow, e.Tools.Deny, dispatch, compiledLimits(e.Limits), e.Redaction, e.Zone,
 			e.Evidence.Until, e.Evidence.ApprovedBy, e.Evidence.Reason, e.Evidence.Findings,
 		})
 	}
@@ -197,7 +211,7 @@ func LoadCompiled(src *analyzers.Source, t Trust) (*Registry, Provenance, error)
 		return nil, none, fmt.Errorf("%w: it does not say of what it was compiled", ErrCompiledForm)
 	case !moment(t.Now):
 		return nil, none, fmt.Errorf("no time was given to compare with: %q", t.Now)
-	case p.Expires != "" && (!moment(p.Expires) || t.Now >= p.Expires):
+	case p.Expires != "" && (!moment(p.Expires) || t.Now >= p.Expires && !t.Expired):
 		return nil, none, fmt.Errorf("%w: its signature expired at %s", ErrOutdated, analyzers.Untrusted(p.Expires))
 	case p.Serial < t.MinSerial:
 		return nil, none, fmt.Errorf("%w: its serial is %d, and %d was accepted before", ErrOutdated, p.Serial, t.MinSerial)
@@ -304,9 +318,15 @@ func (c *compiledDocument) document(src *analyzers.Source) (*Document, error) {
 		e := &Entry{
 			ID: s.ID, Status: s.Status, Transport: s.Transport, Span: at,
 			Match:    Match{s.Argv, s.PURL, s.URL, s.Image, s.Env, s.FileSHA256, s.ScriptSHA256, s.Integrity},
-			Manifest: Manifest{Digest: s.Manifest, Path: s.ManifestPath}, Tools: Tools{s.Allow, s.Deny}, Limits: Limits(s.Limits), Redaction: s.Redaction, Zone: s.Zone,
+			Manifest: Manifest{Digest: s.Manifest, Path: s.ManifestPath}, Tools: Tools{Allow: s.Allow, Deny: s.Deny}, Limits: Limits(s.Limits), Redaction: s.Redaction, Zone: s.Zone,
 			Environments: s.Environments, Units: s.Units, Projects: s.Projects, Roles: s.Roles, Clients: s.Clients,
 			Evidence: Evidence{Until: s.Until, ApprovedBy: s.ApprovedBy, Reason: s.Reason, Findings: s.Findings},
+		}
+		for _, t := range s.Dispatch {
+			if problem := Dispatch(t).check(); problem != "" {
+				wrong("server %q: %s", s.ID, problem)
+			}
+			e.Tools.Dispatch = append(e.Tools.Dispatch, Dispatch(t))
 		}
 		label("server", seen, s.ID)
 		switch {

@@ -349,6 +349,37 @@ func (r *reader) servers(n *tree.Node) {
 	}
 }
 
+func (r *reader) dispatch(n *tree.Node, t *Tools) {
+	var d Dispatch
+	before := len(r.problems)
+	r.object(n, "a tool that calls others", fields{{"tool", r.str(&d.Tool)}, {"name", r.str(&d.Name)}, {"arguments", r.str(&d.Arguments)}, {"code", r.str(&d.Code)}})
+	if len(r.problems) > before {
+		return
+	}
+	if problem := d.check(); problem != "" {
+		r.wrong(n, "%s", problem)
+	} else if slices.ContainsFunc(t.Dispatch, func(o Dispatch) bool { return o.Tool == d.Tool }) {
+		r.wrong(n, "tool %q stands twice under dispatch", analyzers.Untrusted(d.Tool))
+	}
+	t.Dispatch = append(t.Dispatch, d)
+}
+
+// check says what is wrong with a dispatch, "" when nothing is.
+func (d Dispatch) check() string {
+	parent := func(path string) string { return path[:strings.LastIndexByte(path, '.')+1] }
+	switch {
+	case d.Tool == "":
+		return "a dispatch needs the tool that calls others"
+	case (d.Name == "") == (d.Code == ""):
+		return "a dispatch needs either the argument that names the other tool (name), or the one that holds code (code)"
+	case d.Name == "" && d.Arguments != "":
+		return "arguments belongs to a name"
+	case d.Arguments != "" && parent(d.Arguments) != parent(d.Name):
+		return "name and arguments stand beside each other: calls.tool and calls.arguments"
+	}
+	return ""
+}
+
 func (r *reader) entry(n *tree.Node) *Entry {
 	e := &Entry{Span: n.Span}
 	e.node.self = n
@@ -369,7 +400,10 @@ func (r *reader) entry(n *tree.Node) *Entry {
 		{"roles", r.scope(&e.Roles)},
 		{"clients", r.scope(&e.Clients)},
 		{"tools", func(n *tree.Node) {
-			r.object(n, "tools", fields{{"allow", r.strs(&e.Tools.Allow)}, {"deny", r.strs(&e.Tools.Deny)}})
+			r.object(n, "tools", fields{
+				{"allow", r.strs(&e.Tools.Allow)}, {"deny", r.strs(&e.Tools.Deny)},
+				{"dispatch", func(n *tree.Node) { r.list(n, func(item *tree.Node) { r.dispatch(item, &e.Tools) }) }},
+			})
 		}},
 		{"limits", func(n *tree.Node) {
 			r.object(n, "limits", fields{

@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/analyzers/secret"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/dispatch"
 )
 
 // Proposal is what a scan suggests for a registry.
@@ -68,6 +69,9 @@ func (d *Document) Propose(c *analyzers.Catalog, found []rules.Finding) *Proposa
 			continue
 		}
 		e := &Entry{Match: match, Status: Quarantined, Transport: s.Transport, Manifest: Manifest{Digest: o.Identity.Surface}, Evidence: evidence}
+		if o.Capture != nil {
+			e.Tools.Dispatch = dispatchOf(o.Capture)
+		}
 		key := newMatcher(e, 0).canon()
 		if first := drafts[key]; first != nil {
 			first.Evidence = worse(first.Evidence, evidence)
@@ -101,6 +105,24 @@ func (d *Document) Propose(c *analyzers.Catalog, found []rules.Finding) *Proposa
 	}
 	return p
 }
+
+// dispatchOf are the tools of a server that call others, as far as their
+// schemas say so.
+func dispatchOf(s *analyzers.Server) []Dispatch {
+	var out []Dispatch
+	for _, t := range s.Surface.Tools {
+		if shape, ok := dispatch.Of(t); ok && !slices.ContainsFunc(out, func(d Dispatch) bool { return d.Tool == t.Name.Raw() }) && len(out) < mostDispatch {
+			d := Dispatch{Tool: t.Name.Raw(), Name: shape.Name, Arguments: shape.Arguments, Code: shape.Code}
+			if d.check() == "" {
+				out = append(out, d)
+			}
+		}
+	}
+	return out
+}
+
+// mostDispatch bounds what is proposed of one server.
+const mostDispatch = 50
 
 func (p *Proposal) remark(format string, args ...any) {
 	if text := fmt.Sprintf(format, args...); len(p.Remarks) < 200 && !slices.Contains(p.Remarks, text) {

@@ -123,7 +123,23 @@ type Manifest struct{ Digest, Path string }
 
 // Tools is a choice of tools by their exact names. A nil Allow allows every
 // tool that is not denied, an empty one none.
-type Tools struct{ Allow, Deny []string }
+type Tools struct {
+	Allow, Deny []string
+	Dispatch    []Dispatch
+}
+
+// Dispatch says of a tool that it calls other tools: which of its arguments
+// names them. What is called in that way is decided on as if it were called
+// directly.
+type Dispatch struct {
+	Tool string
+	// Name is the argument with the other tool's name, Arguments the one with
+	// its arguments ("" for none), which stands beside it. Both may lie deeper
+	// ("calls.tool", "calls.arguments"), through lists too.
+	Name, Arguments string
+	// Code is an argument with code that calls tools by their names.
+	Code string
+}
 
 // Risk is the worst severity of what a review found: "none" where it found
 // nothing, "" where nobody has decided on the entry.

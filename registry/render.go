@@ -142,6 +142,9 @@ func (e *Entry) members() []member {
 	var tools []member
 	list(&tools, "allow", e.Tools.Allow)
 	list(&tools, "deny", e.Tools.Deny)
+	if len(e.Tools.Dispatch) > 0 {
+		tools = append(tools, dispatchMember(e.Tools.Dispatch))
+	}
 	group("tools", tools)
 	var limits []member
 	for _, l := range []struct {
@@ -157,6 +160,22 @@ func (e *Entry) members() []member {
 	add("zone", e.Zone)
 	group("evidence", e.Evidence.members())
 	return out
+}
+
+func dispatchMember(list []Dispatch) member {
+	lines, plain := make([]string, len(list)), make([]map[string]string, len(list))
+	for i, d := range list {
+		plain[i] = map[string]string{}
+		var members []member
+		for _, f := range [][2]string{{"tool", d.Tool}, {"name", d.Name}, {"arguments", d.Arguments}, {"code", d.Code}} {
+			if f[1] != "" {
+				members = append(members, textMember(f[0], f[1]))
+				plain[i][f[0]] = f[1]
+			}
+		}
+		lines[i] = inline(members)
+	}
+	return member{key: "dispatch", value: "[" + strings.Join(lines, ", ") + "]", plain: plain}
 }
 
 func (m Manifest) members() []member {

@@ -20,6 +20,7 @@ func (s *Session) FromClient(frame []byte, v *Verdict, now time.Time) {
 	v.reset()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	defer func() { s.failed(recover(), audit.ClientToServer, frame, v, now) }()
 	if s.protocol == batching && first(frame) == '[' {
 		s.clientBatch(frame, v, now)
 		return
@@ -251,6 +252,9 @@ func (s *Session) mayAsk(m *jsonrpc.Message, q *request, now time.Time) *Refusal
 	if !m.ProtocolVersion.IsZero() && s.protocol == stateless && removed[m.Method] {
 		return &Refusal{Rule: RuleMethod, Reason: "the method is none of " + stateless + "'s"}
 	}
+	if no := s.unable(m.Method); no != nil {
+		return no
+	}
 	switch m.Method {
 	case "initialize":
 		switch {
@@ -271,6 +275,9 @@ func (s *Session) mayAsk(m *jsonrpc.Message, q *request, now time.Time) *Refusal
 	}
 	if d := s.decide(policy.Connect, "", nil, now); !d.Allowed {
 		return refused(d, "the server is not approved")
+	}
+	if no := s.guard.expired(now); no != nil {
+		return no
 	}
 	if action != policy.Connect && q.name == "" {
 		if d := s.decide(action, "", nil, now); !d.Allowed {
@@ -334,13 +341,16 @@ func (s *Session) leaks(m *jsonrpc.Message, at jsonrpc.Range, path string) *Refu
 		return nil
 	}
 	src := &analyzers.Source{Path: path, Bytes: m.Bytes}
-	key := ""
+	key, before := "", len(s.sent)
 	for leaf := range jsonrpc.Texts(src, at) {
 		if leaf.Key {
 			key = leaf.Text.Raw()
 			continue
 		}
 		raw := leaf.Text.Raw()
+		if secret.Fragment(raw) && len(s.sent)-before < maxFragments {
+			s.sent = append(s.sent, strings.Clone(raw))
+		}
 		if len(raw) < shortestSecret {
 			continue
 		}
@@ -351,14 +361,43 @@ func (s *Session) leaks(m *jsonrpc.Message, at jsonrpc.Range, path string) *Refu
 			kind = found.Kind
 		}
 		if kind != "" {
+			s.sent = s.sent[:before]
 			return &Refusal{
 				Rule: RuleSecret, Reason: fmt.Sprintf("%s holds a credential (%s)", analyzers.Untrusted(shorten(pointerPath(path, leaf.Pointer))), kind),
 				Next: "give the server its credentials in its environment, or allow it with --allow-secrets",
 			}
 		}
 	}
+	return s.split(path, before)
+}
+
+// split finds a credential that goes to the server in parts, in several values
+// or messages: what is new begins at before.
+func (s *Session) split(path string, before int) *Refusal {
+	if len(s.sent) == before {
+		return nil
+	}
+	if kind, ok := secret.Split(s.sent, before); ok {
+		s.sent = s.sent[:before] // it does not go on
+		return &Refusal{
+			Rule: RuleSecret, Reason: fmt.Sprintf("%s completes a credential (%s) that comes in parts", path, kind),
+			Next: "give the server its credentials in its environment, or allow it with --allow-secrets",
+		}
+	}
+	bytes, from := 0, len(s.sent)
+	for from > 0 && len(s.sent)-from < maxFragments && bytes+len(s.sent[from-1]) <= maxFragmentBytes {
+		from--
+		bytes += len(s.sent[from])
+	}
+	s.sent = append(s.sent[:0], s.sent[from:]...)
 	return nil
 }
+
+// The window in which the parts of a credential are found.
+const (
+	maxFragments     = 24
+	maxFragmentBytes = 1 << 10
+)
 
 // shortestSecret is the length of the shortest credential that is looked for.
 const shortestSecret = 8

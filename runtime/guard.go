@@ -35,7 +35,11 @@ type Config struct {
 	// Secrets says what happens to a credential in what goes to the server:
 	// refused unless it is Allowed.
 	SecretsAllowed bool
-	Limits         Limits
+	// BreakGlass is why a server is used although its approval has run out, in
+	// the words of the person who says so; "" for nobody. It lifts dates alone:
+	// denials, quarantines and what the server shows are judged as ever.
+	BreakGlass string
+	Limits     Limits
 	// AllowedEnv are variables that may reach the server although they bring
 	// code into it (registry.Injects).
 	AllowedEnv []string
@@ -48,6 +52,7 @@ type Guard struct {
 	server *policy.Server
 	pins   *pins // nil without a manifest
 	judge  *judge
+	until  time.Time // when the manifest expires; zero without one
 }
 
 // NewGuard compiles a configuration. Time it takes is that of indexing the
@@ -57,6 +62,7 @@ func NewGuard(c Config) *Guard {
 	g := &Guard{Config: c, server: c.Policy.Server(c.Identity)}
 	if c.Manifest != nil {
 		g.pins = newPins(c.Manifest)
+		g.until, _ = time.Parse(time.RFC3339, c.Manifest.Predicate.Expires) // a manifest that was read has a date
 	}
 	g.judge = &judge{rules: c.Rules, manifest: c.Manifest}
 	return g
@@ -65,6 +71,7 @@ func NewGuard(c Config) *Guard {
 // Warm prepares what judges, which takes some milliseconds, so that the first
 // text does not wait for it.
 func (g *Guard) Warm() {
+	defer func() { _ = recover() }() // what is judged later says so
 	text := analyzers.Text{Value: "Returns what was asked for, as text."}
 	g.judge.texts("result", "", []analyzers.Field{{Path: "text", Text: text}})
 }
@@ -81,10 +88,16 @@ func (g *Guard) Connect(now time.Time) (policy.Decision, *Refusal) {
 	if !d.Allowed {
 		return d, refused(d, "the server is not used")
 	}
-	if g.Manifest != nil && g.Manifest.Expired(now.UTC().Format(time.RFC3339)) {
-		return d, &Refusal{Rule: "untrusted-manifest", Reason: "the manifest of the server has expired", Next: "review the server and sign a new manifest: sallyport manifest sign"}
+	return d, g.expired(now)
+}
+
+// expired decides on the date of the manifest, which may come while a session
+// lasts.
+func (g *Guard) expired(now time.Time) *Refusal {
+	if g.Manifest == nil || now.Before(g.until) || g.BreakGlass != "" {
+		return nil
 	}
-	return d, nil
+	return &Refusal{Rule: "untrusted-manifest", Reason: "the manifest of the server has expired", Next: "review the server and sign a new manifest: sallyport manifest sign; --break-glass REASON uses it until then, and is recorded"}
 }
 
 // decide asks the policies; r says what is done, and the guard by whom.
@@ -116,6 +129,7 @@ type pins struct {
 	surface      *analyzers.Surface
 	instructions string
 	items        map[string]*pin
+	capabilities map[string]bool // nil where the manifest pins none
 }
 
 // pin is one approved definition.
@@ -132,6 +146,12 @@ func key(kind, name string) string { return kind + "\x00" + name }
 func newPins(m *manifest.Manifest) *pins {
 	p := &pins{surface: m.Surface(), items: map[string]*pin{}}
 	p.instructions = p.surface.Instructions.Raw()
+	if p.surface.Capabilities != nil {
+		p.capabilities = map[string]bool{}
+		for _, name := range p.surface.Capabilities {
+			p.capabilities[name.Raw()] = true
+		}
+	}
 	tools := map[string]*analyzers.Tool{}
 	for _, t := range p.surface.Tools {
 		tools[t.Name.Raw()] = t

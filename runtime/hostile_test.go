@@ -64,6 +64,8 @@ type hostile struct {
 	eras    []string
 	fresh   bool
 	surface string // "pinned" or "unpinned"
+	server  string // the file with its surface, without the ending
+	policy  string // the file with its registry, without the ending
 	mode    runtime.Mode
 	offers  string
 	entry   string // more lines of the registry's entry
@@ -80,7 +82,7 @@ type step struct {
 
 func parseCase(t *testing.T, f txtar.File) *hostile {
 	t.Helper()
-	c := &hostile{eras: []string{"2025-11-25", "2026-07-28"}, surface: "pinned", mode: runtime.Enforce, offers: "{}"}
+	c := &hostile{eras: []string{"2025-11-25", "2026-07-28"}, surface: "pinned", server: "surface", policy: "registry", mode: runtime.Enforce, offers: "{}"}
 	n := 0
 	for line := range strings.Lines(string(f.Data)) {
 		n++
@@ -94,6 +96,10 @@ func parseCase(t *testing.T, f txtar.File) *hostile {
 			c.fresh = true
 		case word == "surface":
 			c.surface = rest
+		case word == "server":
+			c.server = rest
+		case word == "registry":
+			c.policy = rest
 		case word == "mode":
 			c.mode = runtime.Mode(rest)
 		case word == "offers":
@@ -114,13 +120,17 @@ func parseCase(t *testing.T, f txtar.File) *hostile {
 // run plays a case. The session begins after the handshake and a list of tools,
 // unless the case is a fresh one.
 func (c *hostile) run(t *testing.T, era string) {
-	p := &player{t: t, era: era, offers: c.offers, now: noon}
+	p := &player{t: t, era: era, offers: c.offers, server: c.server, now: noon}
 	p.session = runtime.NewSession(runtime.NewGuard(hostileConfig(t, c)), audit.Server{Name: "harbour"}, audit.Who{User: "tester"})
 	if _, no := p.session.Start(noon); no != nil {
 		t.Fatal(no)
 	}
 	if !c.fresh {
-		p.begin(c.mode == runtime.Enforce)
+		visible := "hide registry/harbour; < tools look_up tides open_page"
+		if c.surface == "unpinned" { // nobody has read the schema of open_page
+			visible = "hide remote-schema; hide registry/harbour; < tools look_up tides"
+		}
+		p.begin(c.mode == runtime.Enforce && c.server == "surface", visible)
 	}
 	for _, s := range c.steps {
 		if s.from == "wait" {
@@ -136,8 +146,8 @@ func (c *hostile) run(t *testing.T, era string) {
 			}
 			continue
 		}
-		if got := p.play(s.from, p.expand(s.frame)); got != s.want {
-			t.Errorf("line %d: %.200s\n got: %s\nwant: %s", s.line, s.frame, got, s.want)
+		if got, want := p.play(s.from, p.expand(s.frame)), string(p.expand(s.want)); got != want {
+			t.Errorf("line %d: %.200s\n got: %s\nwant: %s", s.line, s.frame, got, want)
 		}
 	}
 }
@@ -145,7 +155,7 @@ func (c *hostile) run(t *testing.T, era string) {
 func hostileConfig(t *testing.T, c *hostile) runtime.Config {
 	t.Helper()
 	surface := ""
-	b, err := os.ReadFile(filepath.Join(corpus, "surface.json"))
+	b, err := os.ReadFile(filepath.Join(corpus, c.server+".json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +164,7 @@ func hostileConfig(t *testing.T, c *hostile) runtime.Config {
 	}
 	cfg := config(t, surface)
 	cfg.Mode = c.mode
-	yaml, err := os.ReadFile(filepath.Join(corpus, "registry.yaml"))
+	yaml, err := os.ReadFile(filepath.Join(corpus, c.policy+".yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -174,12 +184,13 @@ type player struct {
 	t       *testing.T
 	era     string
 	offers  string
+	server  string
 	now     time.Time
 	session *runtime.Session
 	own     string // id of the last request of the shim's own
 }
 
-func (p *player) begin(enforced bool) {
+func (p *player) begin(enforced bool, visible string) {
 	p.t.Helper()
 	greet, answer := `{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"`+p.era+`","capabilities":$offers,"clientInfo":{"name":"t","version":"1"}}}`,
 		`{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"`+p.era+`","capabilities":{"tools":{}},"serverInfo":{"name":"harbour","version":"1"},"instructions":"Ask for the tides before a ship sails."}}`
@@ -187,7 +198,7 @@ func (p *player) begin(enforced bool) {
 		greet, answer = `{"jsonrpc":"2.0","id":0,"method":"server/discover","params":{$meta}}`,
 			`{"jsonrpc":"2.0","id":0,"result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}},"instructions":"Ask for the tides before a ship sails.","ttlMs":0,"cacheScope":"private","resultType":"complete"}}`
 	}
-	b, err := os.ReadFile(filepath.Join(corpus, "surface.json"))
+	b, err := os.ReadFile(filepath.Join(corpus, p.server+".json"))
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -202,7 +213,7 @@ func (p *player) begin(enforced bool) {
 	for _, s := range []step{
 		{from: "C", frame: greet, want: "> ="}, {from: "S", frame: answer, want: "< ="},
 		{from: "C", frame: `{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{$meta}}`, want: "> ="},
-		{from: "S", frame: `{"jsonrpc":"2.0","id":1,"result":{"tools":` + tools.String() + `$,done}}`, want: "hide registry/harbour; < tools look_up tides open_page"},
+		{from: "S", frame: `{"jsonrpc":"2.0","id":1,"result":{"tools":` + tools.String() + `$,done}}`, want: visible},
 	} {
 		if got := p.play(s.from, p.expand(s.frame)); got != s.want && enforced {
 			p.t.Fatalf("%.100s: %s; want %s", s.frame, got, s.want)
@@ -212,7 +223,7 @@ func (p *player) begin(enforced bool) {
 
 func (p *player) modern() bool { return p.era == "2026-07-28" }
 
-var macro = regexp.MustCompile(`\$\{(?:(\d+)\*([^}]*)|([0-9a-f ]+))\}`)
+var macro = regexp.MustCompile(`\$\{(?:(\d+)\*([^}]*)|([0-9a-f ]+)|(\d+) keys)\}`)
 
 // expand makes bytes of a frame as it is written in the corpus.
 func (p *player) expand(frame string) []byte {
@@ -233,6 +244,14 @@ func (p *player) expand(frame string) []byte {
 		if len(part[1]) > 0 {
 			n, _ := strconv.Atoi(string(part[1]))
 			return bytes.Repeat(part[2], n)
+		}
+		if len(part[4]) > 0 {
+			var keys []string
+			n, _ := strconv.Atoi(string(part[4]))
+			for i := range n {
+				keys = append(keys, fmt.Sprintf(`"k%d":%d`, i, i))
+			}
+			return []byte(strings.Join(keys, ","))
 		}
 		raw, err := hex.DecodeString(strings.ReplaceAll(string(part[3]), " ", ""))
 		if err != nil {
@@ -294,8 +313,13 @@ func (p *player) told(f, in []byte) string {
 		Method string
 		Error  *struct{ Code int }
 		Result *struct {
-			Tools   []struct{ Name string }
-			IsError bool
+			Tools        []struct{ Name string }
+			IsError      bool
+			Capabilities json.RawMessage
+			TTLMs        json.RawMessage
+			CacheScope   string
+
+			StructuredContent json.RawMessage
 		}
 	}
 	if err := json.Unmarshal(f, &m); err != nil {
@@ -310,12 +334,21 @@ func (p *player) told(f, in []byte) string {
 		return fmt.Sprintf("error %d", m.Error.Code)
 	case m.Result != nil && m.Result.IsError:
 		return "tool error"
-	case m.Result != nil && m.Result.Tools != nil:
+	case m.Result != nil && (m.Result.Tools != nil || m.Result.Capabilities != nil):
 		out := "tools"
 		for _, tool := range m.Result.Tools {
 			out += " " + tool.Name
 		}
+		if m.Result.Tools == nil {
+			out = "capabilities " + string(m.Result.Capabilities)
+		}
+		if m.Result.TTLMs != nil {
+			out += " kept " + string(m.Result.TTLMs) + " " + m.Result.CacheScope
+		}
 		return out
+	case m.Result != nil && m.Result.StructuredContent != nil:
+		_, result, _ := bytes.Cut(f, []byte(`"result":`))
+		return strings.TrimSuffix(string(result), "}")
 	case m.Result != nil:
 		return "result"
 	case strings.HasPrefix(string(m.ID), `"sallyport-`):

@@ -20,6 +20,7 @@ type judge struct {
 	manifest *manifest.Manifest
 
 	once      sync.Once
+	ready     bool
 	all       []*rules.Rule
 	ofText    []*rules.Rule // those that read what a server passes on
 	statement *analyzers.Source
@@ -38,7 +39,11 @@ func (j *judge) prepare() {
 				j.statement = &analyzers.Source{Path: "manifest", Bytes: b}
 			}
 		}
+		j.ready = true
 	})
+	if !j.ready { // once does not try again, and without rules nothing is judged
+		panic("the rules cannot be prepared")
+	}
 }
 
 // overlap is how much of a long text is judged twice, so that nothing hides at

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/manifest"
+	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/confusable"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
 	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
 	"github.com/sallyport-mcp/sallyport/runtime/policy"
@@ -59,7 +63,8 @@ const rounds = 3
 type shown struct {
 	digest string
 	raw    []byte
-	hidden *Refusal // nil when it may be seen and used
+	hidden *Refusal           // nil when it may be seen and used
+	shape  *registry.Dispatch // how it calls other tools, as far as its schema says; nil until that is asked
 }
 
 func newListing(kind string) *listing {
@@ -149,6 +154,9 @@ func (s *Session) mayUse(l *listing, m *jsonrpc.Message, q *request, now time.Ti
 			if no := s.leaks(m, m.Find(m.Params, "inputResponses"), "inputResponses"); no != nil {
 				return no, ""
 			}
+		}
+		if no := s.dispatched(q.name, d.Entry, m.Bytes, m.Arguments, 1, now); no != nil {
+			return no, ""
 		}
 	}
 	return s.limited(q, &d, now), d.Rule
@@ -262,9 +270,9 @@ func (s *Session) release(v *Verdict, now time.Time, no *Refusal) {
 	}
 }
 
-// listed judges one page of a list and returns it without what must not be
-// seen. It is nil when the page goes on as it came.
-func (s *Session) listed(q *request, m *jsonrpc.Message, v *Verdict, now time.Time) (changed []byte) {
+// listed judges one page of a list and returns its definitions without what
+// must not be seen. It is nil when the page goes on as it came.
+func (s *Session) listed(q *request, m *jsonrpc.Message, v *Verdict, now time.Time) (changed *edit) {
 	l := s.lists[kindOf(q.method)]
 	at := m.Find(m.Result, listOf[l.kind].member)
 	whole := q.cursor && l.pages > 0 // every page of it so far was seen
@@ -294,7 +302,8 @@ func (s *Session) listed(q *request, m *jsonrpc.Message, v *Verdict, now time.Ti
 	}
 	drop := func(i int, _ jsonrpc.Range) bool { return page[i] != nil && page[i].hidden != nil }
 	if s.enforcing() && slices.ContainsFunc(page, func(d *shown) bool { return d != nil && d.hidden != nil }) {
-		changed, _ = jsonrpc.Remove(nil, m.Bytes, at, drop)
+		frame, _ := jsonrpc.Remove(nil, m.Bytes, at, drop)
+		changed = &edit{at, frame[at.Start : len(frame)-(len(m.Bytes)-at.End)]}
 	}
 	if !whole {
 		l.pages = 0
@@ -310,6 +319,24 @@ func (s *Session) listed(q *request, m *jsonrpc.Message, v *Verdict, now time.Ti
 		}
 	}
 	return changed
+}
+
+// caching is what is changed of how long the answer may be kept, and by whom
+// (2026-07-28, ttlMs and cacheScope). What was left out of it for one person is
+// no other's answer, and nothing is kept for longer than it counts here.
+func (s *Session) caching(m *jsonrpc.Message, filtered bool) []edit {
+	if s.protocol != stateless || !s.enforcing() {
+		return nil
+	}
+	ttl, scope := m.Find(m.Result, "ttlMs"), m.Find(m.Result, "cacheScope")
+	if filtered {
+		return []edit{{ttl, []byte("0")}, {scope, []byte(`"private"`)}}
+	}
+	longest := s.guard.Limits.Fresh.Milliseconds()
+	if n, err := strconv.ParseFloat(string(ttl.In(m.Bytes)), 64); !ttl.IsZero() && (err != nil || n > float64(longest)) {
+		return []edit{{ttl, strconv.AppendInt(nil, longest, 10)}}
+	}
+	return nil
 }
 
 // page judges the definitions of a page, by their position.
@@ -399,7 +426,11 @@ func (s *Session) examine(l *listing, suspects []*suspect, m *jsonrpc.Message, v
 	for _, x := range suspects {
 		called := x.item.Name.Raw()
 		own := about(found, l.kind, called)
+		if s.guard.pins == nil {
+			x.hidden = s.unfit(l.kind, called, own, now)
+		}
 		switch {
+		case x.hidden != nil:
 		case s.guard.pins == nil && worst(own) < rules.High:
 			x.hidden = s.maySee(l, called, m, v, now)
 			continue
@@ -424,6 +455,36 @@ func (s *Session) examine(l *listing, suspects []*suspect, m *jsonrpc.Message, v
 		s.hide(l.kind, called, x.hidden, m, v, now)
 	}
 }
+
+// unfit is why a definition that nobody has read is not shown although no
+// finding on it is high: its name is none or is drawn like one on which the entry
+// has decided, or a part of its schema stands elsewhere, where it can change and
+// where a client may fetch it.
+func (s *Session) unfit(kind, called string, own []rules.Finding, now time.Time) *Refusal {
+	const next = "review the server; an approval with a manifest admits what people have read"
+	if kind != "tool" {
+		return nil
+	}
+	if !toolName.MatchString(called) {
+		return &Refusal{Rule: "odd-tool-name", Reason: "a tool whose name is not shown: it holds what names do not hold", Next: next, Findings: recorded(own, rules.Info)}
+	}
+	if e := s.decide(policy.CallTool, called, nil, now).Entry; e != nil {
+		for _, decided := range slices.Concat(e.Tools.Allow, e.Tools.Deny) {
+			if decided != called && len(called) > 2 && confusable.Drawn(decided) == confusable.Drawn(called) {
+				return &Refusal{Rule: "confusable-tool-name", Reason: fmt.Sprintf("%s is drawn like %s, on which the registry has decided", name(kind, called), name(kind, decided)), Next: next, Findings: recorded(own, rules.Low)}
+			}
+		}
+	}
+	for _, f := range own {
+		if f.Rule.ID == "remote-schema" && f.Severity >= rules.Medium {
+			return &Refusal{Rule: f.Rule.ID, Reason: fmt.Sprintf("%s: %s", name(kind, called), wrong(f)), Next: next, Findings: recorded(own, rules.Low)}
+		}
+	}
+	return nil
+}
+
+// toolName is the form of a tool's name (2025-11-25, server/tools; SEP-986).
+var toolName = pattern.New(`^[A-Za-z0-9_./-]{1,128}$`)
 
 // without is the approved surface without definitions of these names.
 func without(s *analyzers.Surface, kind string, suspects []*suspect) analyzers.Surface {

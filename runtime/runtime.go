@@ -47,6 +47,8 @@ const (
 	RuleListing   = "shim/listing"           // a list that repeats itself or does not end
 	RuleStopped   = "shim/server-stopped"    // a message after the server was stopped
 	RuleLost      = "shim/server-lost"       // the server ended
+	RuleFailed    = "shim/check-failed"      // a check that failed itself
+	RuleGlass     = "shim/break-glass"       // an approval that has run out is used all the same
 	RuleClient    = "shim/client-capability" // a request that the client has not offered to answer
 )
 

@@ -2,7 +2,9 @@ package runtime
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +24,8 @@ func (s *Session) FromServer(frame []byte, v *Verdict, now time.Time) {
 	if s.stopped != nil {
 		return
 	}
+	s.answering = nil
+	defer func() { s.failed(recover(), audit.ServerToClient, frame, v, now) }()
 	if s.protocol == batching && first(frame) == '[' {
 		s.serverBatch(frame, v, now)
 		return
@@ -88,6 +92,7 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 		return
 	}
 	s.finish(string(s.back.buf), q)
+	s.answering = q
 	r := s.recordOf(audit.ServerToClient, m, q.method, q.name, now)
 
 	if m.Error.IsZero() {
@@ -128,6 +133,11 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 		s.forward(m, v)
 		return
 	}
+	no, edits := s.offersTools(q, m, v, now)
+	if no != nil && s.deny(v, r, audit.Deny, no) {
+		v.ToClient = append(v.ToClient, no.answer(q.id, "the answer was withheld"))
+		return
+	}
 	s.remember(m)
 	if limit := q.limits.ResultBytes; limit > 0 && m.Span.End-m.Span.Start > limit {
 		no := &Refusal{Rule: RuleResult, Reason: fmt.Sprintf("the answer has more than the %d bytes that the registry allows", limit), Next: "ask for less"}
@@ -137,6 +147,15 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 		}
 		s.forward(m, v)
 		return
+	}
+	if len(edits) > 0 {
+		var without jsonrpc.Message
+		if err := s.back.scanner.Scan(edited(m, edits), &without); err != nil { // as strictly as what came
+			no := &Refusal{Rule: RuleMessage, Reason: "what is left of it without the tools that are not allowed is no message", Next: "ask for less"}
+			s.always(v, r, m, no)
+			return
+		}
+		m = &without
 	}
 	s.pass(m, q, q.redact, r, v)
 }
@@ -171,6 +190,11 @@ func (s *Session) judged(kind, called, path string, m *jsonrpc.Message, at jsonr
 		return &Refusal{Rule: RuleResult, Reason: fmt.Sprintf("it holds more than %d bytes of text, which is more than is judged", s.guard.Limits.Judged), Next: "ask for less at once"}
 	}
 	found := s.guard.judge.texts(kind, called, texts)
+	if worst(found) < rules.High {
+		if together := s.guard.judge.split(kind, called, texts); together != nil {
+			found = together
+		}
+	}
 	if level := worst(found); level < rules.High {
 		if level == rules.Medium {
 			s.noted = append(s.noted, recorded(found, rules.Medium)...)
@@ -242,6 +266,7 @@ func (s *Session) greeting(q *request, m *jsonrpc.Message, r audit.Record, v *Ve
 			return
 		}
 	}
+	more, narrower := s.grown(m, m.Find(m.Result, "capabilities"))
 	at := m.Find(m.Result, "instructions")
 	said := string(m.Text(at, nil))
 	s.instructions, s.info = &said, bytes.Clone(m.Find(m.Result, "serverInfo").In(m.Bytes))
@@ -252,14 +277,18 @@ func (s *Session) greeting(q *request, m *jsonrpc.Message, r audit.Record, v *Ve
 			return
 		}
 	}
-	if no != nil && s.deny(v, r, audit.Change, no) && !at.IsZero() {
-		v.ToClient = append(v.ToClient, within(m, at, []byte(`""`)))
-		return
+	var edits []edit
+	if more != nil && s.deny(v, r, audit.Change, more) {
+		edits = append(edits, edit{m.Find(m.Result, "capabilities"), narrower})
 	}
-	if no == nil {
+	if no != nil && s.deny(v, r, audit.Change, no) {
+		edits = append(edits, edit{at, []byte(`""`)})
+	}
+	edits = append(edits, s.caching(m, len(edits) > 0)...)
+	if no == nil && more == nil {
 		s.allow(v, r, "")
 	}
-	s.forward(m, v)
+	v.ToClient = append(v.ToClient, edited(m, edits))
 }
 
 // introduced judges what a server says of itself besides its instructions: who
@@ -286,10 +315,27 @@ func worstOf(no *Refusal) rules.Severity {
 	return level
 }
 
-// within is a message with one value exchanged.
-func within(m *jsonrpc.Message, at jsonrpc.Range, with []byte) []byte {
-	out := append([]byte{}, m.Bytes[m.Span.Start:at.Start]...)
-	return append(append(out, with...), m.Bytes[at.End:m.Span.End]...)
+// edit is a value of a message and what takes its place.
+type edit struct {
+	at   jsonrpc.Range
+	with []byte
+}
+
+// edited is a message with values exchanged; one that is not there stays away.
+func edited(m *jsonrpc.Message, edits []edit) []byte {
+	slices.SortFunc(edits, func(a, b edit) int { return cmp.Compare(a.at.Start, b.at.Start) })
+	var out []byte
+	from := m.Span.Start
+	for _, e := range edits {
+		if !e.at.IsZero() {
+			out = append(append(out, m.Bytes[from:e.at.Start]...), e.with...)
+			from = e.at.End
+		}
+	}
+	if out == nil {
+		return m.Raw()
+	}
+	return append(out, m.Bytes[from:m.Span.End]...)
 }
 
 // instructed decides on a server's instructions.
@@ -345,15 +391,24 @@ func (s *Session) list(q *request, m *jsonrpc.Message, r audit.Record, v *Verdic
 		s.release(v, now, nil)
 		return
 	}
-	if changed == nil {
+	var edits []edit
+	if changed != nil {
+		edits = append(edits, *changed)
+	}
+	edits = append(edits, s.caching(m, changed != nil)...)
+	switch {
+	case len(edits) == 0:
 		s.allow(v, r, "")
 		s.forward(m, v)
 		return
+	case changed != nil:
+		r.Reason = "definitions were left out"
+	default:
+		r.Reason = "it may be kept for a shorter time than the server says"
 	}
 	r.Decision, r.Enforced = audit.Change, true
-	r.Reason = "definitions were left out"
 	v.Records = append(v.Records, r)
-	v.ToClient = append(v.ToClient, changed[m.Span.Start:len(changed)-(len(m.Bytes)-m.Span.End)])
+	v.ToClient = append(v.ToClient, edited(m, edits))
 }
 
 func (s *Session) serverRequest(m *jsonrpc.Message, v *Verdict, now time.Time) {
@@ -436,6 +491,9 @@ func (s *Session) mayTell(m *jsonrpc.Message) *Refusal {
 		return &Refusal{Rule: RuleMethod, Reason: "the notification is none of MCP's that a server may send"}
 	}
 	s.forget(m.Method)
+	if no := s.unable(m.Method); no != nil {
+		return no
+	}
 	switch m.Method {
 	case "notifications/progress":
 		if !s.tokens[string(m.Find(m.Params, "progressToken").In(m.Bytes))] {

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
 	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
@@ -42,6 +43,7 @@ type Session struct {
 	asked  map[string]string   // of the server: method by the key of its id
 	tokens map[string]bool     // progress tokens of open requests
 	linked map[string]bool     // URIs that results have handed out
+	sent   []string            // the last words to the server that may be parts of a credential
 	lists  map[string]*listing // by kind
 	calls  []held
 	made   map[int]calls // by limit: see limited
@@ -52,7 +54,11 @@ type Session struct {
 
 	instructions *string // as the server gave them; nil before the handshake
 	info         json.RawMessage
+	declared     json.RawMessage // its capabilities
+	capable      map[string]bool // those of its first greeting, where no manifest pins them
+	incapable    map[string]bool // those that were taken out of its greeting
 	stopped      *Refusal
+	answering    *request        // what the server's message at hand answers
 	noted        []audit.Finding // of the message at hand: what was found and does not hold it back
 }
 
@@ -129,6 +135,9 @@ func (s *Session) Start(now time.Time) (audit.Record, *Refusal) {
 	if no == nil {
 		r.Rule = d.Rule
 		r.Enforced = true
+		if s.guard.BreakGlass != "" {
+			r.Rule, r.Reason = RuleGlass, "dates count no more: "+analyzers.Untrusted(shorten(s.guard.BreakGlass)).String()
+		}
 		return r, nil
 	}
 	r.Decision, r.Rule, r.Reason, r.Findings = audit.Deny, no.Rule, no.Reason, no.Findings
@@ -196,7 +205,7 @@ func (s *Session) Waiting() bool {
 type Seen struct {
 	Tools, Prompts, Resources, Templates []json.RawMessage
 	Instructions                         *string // nil before the handshake
-	ServerInfo                           json.RawMessage
+	ServerInfo, Capabilities             json.RawMessage
 }
 
 // Seen returns what the server has shown so far: in observe mode a proposal is
@@ -215,7 +224,7 @@ func (s *Session) Seen() (Seen, bool) {
 		}
 		return out
 	}
-	seen := Seen{Tools: list("tool"), Prompts: list("prompt"), Resources: list("resource"), Templates: list("template"), Instructions: s.instructions, ServerInfo: s.info}
+	seen := Seen{Tools: list("tool"), Prompts: list("prompt"), Resources: list("resource"), Templates: list("template"), Instructions: s.instructions, ServerInfo: s.info, Capabilities: s.declared}
 	return seen, seen.Instructions != nil || seen.Tools != nil
 }
 

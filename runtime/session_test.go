@@ -7,7 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/runtime"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
 )
@@ -211,6 +213,94 @@ func TestRenew(t *testing.T) {
 	s.FromClient([]byte(`{"jsonrpc":"2.0","id":6,"method":"tools/call","params":{"name":"look_up","arguments":{"word":"x"}}}`), &v, noon)
 	s.Renew(runtime.NewGuard(denied), &v, noon)
 	if got := said(&v); got != "stop registry/harbour; deny registry/harbour; < error; STOP registry/harbour" {
+		t.Error(got)
+	}
+}
+
+// TestExpired: a manifest that runs out while a session lasts ends it for all
+// that comes later, unless somebody has broken the glass.
+func TestExpired(t *testing.T) {
+	c := config(t, pinnedTools)
+	after, err := time.Parse(time.RFC3339, c.Manifest.Predicate.Expires)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := []byte(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"tides"}}`)
+	s := begin(t, c, lookUp+","+tidal)
+	var v runtime.Verdict
+	if s.FromClient(call, &v, after.Add(-time.Second)); strings.Contains(said(&v), "untrusted-manifest") {
+		t.Error("before", said(&v))
+	}
+	s = begin(t, c, lookUp+","+tidal)
+	if s.FromClient(call, &v, after); said(&v) != "deny untrusted-manifest; < error" {
+		t.Error(said(&v))
+	}
+	if _, no := runtime.NewSession(runtime.NewGuard(c), audit.Server{}, audit.Who{}).Start(after); no == nil || no.Rule != "untrusted-manifest" {
+		t.Error(no)
+	}
+	c.BreakGlass = "INC-7\x1b[0m"
+	r, no := runtime.NewSession(runtime.NewGuard(c), audit.Server{}, audit.Who{}).Start(after)
+	if no != nil || r.Rule != runtime.RuleGlass || !strings.Contains(r.Reason, "INC-7") || strings.Contains(r.Reason, "\x1b") {
+		t.Error(no, r)
+	}
+	c.Policy = policyOf(t, "denied")
+	if _, no := runtime.NewSession(runtime.NewGuard(c), audit.Server{}, audit.Who{}).Start(after); no == nil {
+		t.Error("the glass lets in what is denied")
+	}
+}
+
+// TestPanic: a check that panics denies what it was to judge, and nothing else.
+func TestPanic(t *testing.T) {
+	broken := rules.Rule{ID: "broken", Title: "Broken", Severity: rules.High, Covers: []string{"DSC-999"}, Check: func(p *rules.Pass) {
+		for _, d := range p.Catalog.Documents {
+			for _, f := range d.Fields {
+				if strings.Contains(f.Text.Raw(), "trip the wire") {
+					panic("tripped")
+				}
+			}
+		}
+	}}
+	for _, mode := range []runtime.Mode{runtime.Enforce, runtime.Observe} {
+		c := config(t, pinnedTools)
+		c.Mode, c.Rules = mode, func() []*rules.Rule { return []*rules.Rule{&broken} }
+		s := begin(t, c, lookUp+","+tidal)
+		var v runtime.Verdict
+		call := func(id int, text string) string {
+			t.Helper()
+			s.FromClient([]byte(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"tides"}}`, id)), &v, noon)
+			s.FromServer([]byte(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":%q}]}}`, id, text)), &v, noon)
+			return said(&v)
+		}
+		if got := call(20, "Do not trip the wire."); got != "deny shim/check-failed; < error" {
+			t.Error(mode, got)
+		}
+		s.FromServer([]byte(`{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":"trip the wire"}}`), &v, noon)
+		if got := said(&v); got != "drop shim/check-failed" {
+			t.Error(mode, got)
+		}
+		if got := call(21, "High water is at nine."); got != "< result" {
+			t.Error(mode, "afterwards", got)
+		}
+	}
+	// Rules that cannot be had at all judge nothing, and nothing passes.
+	c := config(t, pinnedTools)
+	c.Rules = func() []*rules.Rule { panic("no rules") }
+	s := begin(t, c, lookUp+","+tidal)
+	var v runtime.Verdict
+	for id := 30; id < 33; id++ {
+		s.FromClient([]byte(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"tides"}}`, id)), &v, noon)
+		s.FromServer([]byte(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"High water is at nine."}]}}`, id)), &v, noon)
+		if got := said(&v); got != "deny shim/check-failed; < error" {
+			t.Error(got)
+		}
+	}
+	// A list that the shim has asked for, and a call that waits for it.
+	s.FromServer([]byte(`{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`), &v, noon)
+	s.FromClient([]byte(`{"jsonrpc":"2.0","id":40,"method":"tools/call","params":{"name":"tides"}}`), &v, noon)
+	_, rest, _ := strings.Cut(string(v.ToServer[0]), `"id":`)
+	id, _, _ := strings.Cut(rest, ",")
+	s.FromServer([]byte(`{"jsonrpc":"2.0","id":`+id+`,"result":{"tools":[`+reworded+`]}}`), &v, noon)
+	if got := said(&v); got != "deny shim/check-failed; deny shim/check-failed; < error" || !bytes.Contains(v.ToClient[0], []byte(`"id":40`)) {
 		t.Error(got)
 	}
 }

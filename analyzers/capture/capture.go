@@ -166,6 +166,12 @@ func (r *reader) object(n *tree.Node, name analyzers.Text, depth int) {
 			found = true
 		}
 	}
+	for _, greeting := range []*tree.Node{n, initialize} {
+		if declared := Capabilities(greeting.Get("capabilities")); declared != nil && (found || greeting.Get("protocolVersion").IsString() || greeting.Get("supportedVersions").IsArray()) {
+			r.server(name, n).Surface.Capabilities = declared
+			found = true
+		}
+	}
 	for _, instructions := range []*tree.Node{n.Get("instructions"), initialize.Get("instructions")} {
 		if instructions.IsString() && (found || n.Get("serverInfo").IsObject() || n.Get("protocolVersion").IsString() || initialize.IsObject()) {
 			r.server(name, n).Surface.Instructions = instructions.Text
@@ -244,7 +250,7 @@ var parts = []struct{ key, kind string }{{"tools", "tool"}, {"prompts", "prompt"
 // Surface reads a plain capture, {"tools": [...], "instructions": ""}, inside
 // another document.
 func Surface(n *tree.Node) analyzers.Surface {
-	s := analyzers.Surface{Instructions: text(n.Get("instructions"))}
+	s := analyzers.Surface{Instructions: text(n.Get("instructions")), Capabilities: Capabilities(n.Get("capabilities"))}
 	for _, part := range parts {
 		list := n.Get(part.key)
 		if !list.IsArray() {

@@ -112,6 +112,7 @@ func (p *program) writeManifest(out string, m *manifest.Manifest, document []byt
 	}
 	d := &m.Predicate
 	fmt.Fprintf(p.stderr, "sallyport: %s describes server %q, serial %d, until %s; surface sha256:%s\n", oneLine(out), oneLine(d.Server.Name), d.Serial, d.Expires, d.Surface)
+	p.sayCapabilities(d.Capabilities)
 	if base := path.Base(out); !strings.HasSuffix(base, ".manifest.json") {
 		fmt.Fprintln(p.stderr, "sallyport: hint: a scan finds it by itself as NAME.manifest.json beside the configuration")
 	}
@@ -152,4 +153,17 @@ func moment(c *cli.Context, flag string, otherwise time.Time) (time.Time, error)
 		}
 	}
 	return otherwise, usage("a time looks like 2026-11-22T00:00:00Z or 2026-11-22", "--%s %q is no time", flag, text)
+}
+
+// sayCapabilities tells the person who approves a manifest what the server
+// declares in its greeting.
+func (p *program) sayCapabilities(c *manifest.Capabilities) {
+	switch {
+	case c == nil:
+		fmt.Fprintln(p.stderr, "sallyport: it pins no capabilities: the capture has no greeting of the server (sallyport inspect writes one)")
+	case len(c.Names) == 0:
+		fmt.Fprintln(p.stderr, "sallyport: the server declares no capabilities")
+	default:
+		fmt.Fprintf(p.stderr, "sallyport: the server declares %s\n", oneLine(strings.Join(c.Names, " ")))
+	}
 }

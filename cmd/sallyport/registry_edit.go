@@ -205,6 +205,9 @@ func registryRule(p *program, status registry.Status) *cli.Command {
 				if digest, kept, err = besideRegistry(name, l.path); err != nil {
 					return err
 				}
+				if o, err := observeFile(c.Context, name, ""); err == nil && o.manifest != nil && status == registry.Approved {
+					p.sayCapabilities(o.manifest.Predicate.Capabilities)
+				}
 			}
 			edit, err := l.Doc.Rule(registry.Ruling{
 				ID: id, Status: status, Approver: c.String("approver"), Reason: c.String("reason"), Today: today(), Until: c.String("until"),

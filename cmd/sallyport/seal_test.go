@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
@@ -31,8 +33,13 @@ func makeKeypair(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
 		ts.Fatalf("usage: keypair NAME [PASSWORD]")
 	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	p256, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	ts.Check(err)
+	var key crypto.Signer = p256
+	if strings.HasPrefix(args[0], "ed25519-") {
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+		ts.Check(err)
+	}
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	kind := "PRIVATE KEY"
 	if len(args) > 1 {

@@ -43,6 +43,8 @@ type approved struct {
 	seen  map[string]stamp // of every file that was read
 	told  bool
 	doubt int // readings in a row that failed
+
+	expires string // when the compiled registry does, RFC 3339; "" for never
 }
 
 // stamp tells two states of a file apart.
@@ -94,7 +96,7 @@ func reason(err error) error {
 
 // load makes a guard of the files as they are now.
 func (a *approved) load(now time.Time) (*runtime.Guard, error) {
-	a.seen = map[string]stamp{}
+	a.seen, a.expires = map[string]stamp{}, ""
 	reg, err := a.loadRegistry(now)
 	if err != nil {
 		return nil, err
@@ -135,7 +137,7 @@ func (a *approved) load(now time.Time) (*runtime.Guard, error) {
 	}
 	c := runtime.Config{
 		Policy: set, Identity: id, Who: who, User: account(), Agent: a.agent, Mode: a.mode, Rules: list, SecretsAllowed: a.allowSecrets,
-		Limits: runtime.Limits{MinVersion: a.minProtocol},
+		Limits: runtime.Limits{MinVersion: a.minProtocol}, BreakGlass: a.breakGlass,
 	}
 	entry := set.Server(id).Decide(&policy.Request{Who: who, User: c.User, Action: policy.Connect, Today: now.UTC().Format(time.DateOnly)}).Entry
 	if entry != nil {
@@ -229,7 +231,7 @@ func (a *approved) loadRegistry(now time.Time) (*registry.Registry, error) {
 }
 
 func (a *approved) loadCompiled(src *analyzers.Source, now time.Time) (*registry.Registry, error) {
-	trust := registry.Trust{Now: now.UTC().Format(time.RFC3339)}
+	trust := registry.Trust{Now: now.UTC().Format(time.RFC3339), Expired: a.breakGlass != ""}
 	if a.signature.Key != "" {
 		b, err := a.read(a.signature.Key)
 		if err != nil {
@@ -248,6 +250,9 @@ func (a *approved) loadCompiled(src *analyzers.Source, now time.Time) (*registry
 	reg, from, err := registry.LoadCompiled(src, trust)
 	if err != nil {
 		return nil, hint("sallyport registry compile writes a new one", "%s: %s", analyzers.Untrusted(a.registry), err)
+	}
+	if a.expires = from.Expires; trust.Expired {
+		a.expires = ""
 	}
 	if from.Serial > trust.MinSerial && trust.Key != nil {
 		if err := a.remember(serials, from.Serial); err != nil && !a.told {
@@ -394,6 +399,9 @@ func (a *approved) closed(err error) *runtime.Guard {
 }
 
 func (a *approved) changed() bool {
+	if a.expires != "" && time.Now().UTC().Format(time.RFC3339) >= a.expires {
+		return true
+	}
 	for name, was := range a.seen {
 		info, err := os.Stat(name)
 		if err != nil || info.Size() != was.size || !info.ModTime().Equal(was.time) || !os.SameFile(info, was.file) {

@@ -37,6 +37,7 @@ OPTIONS
   --agent NAME          on whose behalf the client speaks, for policies and records (default: $SALLYPORT_AGENT)
   --mode MODE           enforce (default), warn, observe
   --audit FILE          append a record of each decision
+  --break-glass REASON  use the server although its manifest or the compiled registry has expired; needs --audit
   --lossy-audit         go on when a record cannot be written
   --allow-secrets       let credentials pass in arguments
   --min-protocol DATE   the oldest protocol version that is spoken (2024-11-05)
@@ -64,7 +65,7 @@ type options struct {
 	auditFile, stateDir, dir              string
 	rules, observed, metrics              string
 	lossyAudit, allowSecrets, quiet       bool
-	minProtocol                           string
+	minProtocol, breakGlass               string
 	maxLine                               int
 	argv                                  []string
 }
@@ -95,6 +96,7 @@ func parse(args []string, w World) (*options, error) {
 	f.StringVar(&o.agent, "agent", env(w, "SALLYPORT_AGENT"), "")
 	f.StringVar(&mode, "mode", string(runtime.Enforce), "")
 	f.StringVar(&o.auditFile, "audit", env(w, "SALLYPORT_AUDIT"), "")
+	f.StringVar(&o.breakGlass, "break-glass", "", "")
 	f.BoolVar(&o.lossyAudit, "lossy-audit", false, "")
 	f.BoolVar(&o.allowSecrets, "allow-secrets", false, "")
 	f.StringVar(&o.minProtocol, "min-protocol", runtime.MinVersions()[0], "")
@@ -125,6 +127,8 @@ func parse(args []string, w World) (*options, error) {
 		return nil, hint(example, "--servers and a command line are two ways of saying what is started; use one")
 	case o.servers != "" && o.name == "":
 		return nil, hint("--servers .mcp.json --name files", "--servers needs --name")
+	case o.breakGlass != "" && (o.auditFile == "" || o.lossyAudit):
+		return nil, hint("--audit FILE, without --lossy-audit", "--break-glass is recorded or not done")
 	case !known(o.minProtocol):
 		return nil, hint("one of "+strings.Join(runtime.MinVersions(), ", "), "--min-protocol %q is no version of MCP", analyzers.Untrusted(o.minProtocol))
 	}

@@ -109,6 +109,9 @@ func (o *options) run(ctx context.Context, w World) int {
 		return fail(w, err)
 	}
 	defer done()
+	if o.breakGlass != "" {
+		say("--break-glass: dates of approvals count no more: %s", analyzers.Untrusted(o.breakGlass))
+	}
 	guards := make(chan *runtime.Guard)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -133,7 +136,7 @@ func (o *options) run(ctx context.Context, w World) int {
 	signal.Notify(broken, syscall.SIGPIPE)
 	defer signal.Stop(broken)
 	err = stdio.Run(ctx, stdio.Options{
-		Session: session, Command: command, Stdin: w.Stdin, Stdout: w.Stdout, Stderr: w.Stderr,
+		Session: session, Command: command, Launcher: launches(o.argv), Stdin: w.Stdin, Stdout: w.Stdout, Stderr: w.Stderr,
 		Record: func(r *audit.Record) error {
 			tell(w.Stderr, o, r)
 			return write(r)
@@ -224,6 +227,13 @@ func (o *options) audit(ctx context.Context, w World, say func(string, ...any)) 
 // often is how often what a server shows is saved in observe mode.
 const often = 5 * time.Second
 
+// launches reports whether a command line starts its server as a process of the
+// launcher's: a package or an image.
+func launches(argv []string) bool {
+	id := registry.Command(argv)
+	return len(id.Packages)+len(id.Images) > 0
+}
+
 // observe keeps what the server shows, and returns what does so for the last
 // time.
 func (o *options) observe(ctx context.Context, s *runtime.Session, say func(string, ...any)) func() {
@@ -235,7 +245,7 @@ func (o *options) observe(ctx context.Context, s *runtime.Session, say func(stri
 		}
 		err := observed.Save(o.observed, observed.Server{
 			Name: o.name, Argv: o.argv, Tools: seen.Tools, Prompts: seen.Prompts, Resources: seen.Resources, Templates: seen.Templates,
-			Instructions: seen.Instructions, ServerInfo: seen.ServerInfo,
+			Instructions: seen.Instructions, ServerInfo: seen.ServerInfo, Capabilities: seen.Capabilities,
 		})
 		if err != nil {
 			once.Do(func() { say("what the server shows is not kept: %s", err) })

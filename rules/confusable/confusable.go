@@ -33,6 +33,15 @@ func Letter(r rune) (to rune, folded bool) {
 	return r, false
 }
 
+var drawnAlike = strings.NewReplacer("0", "o", "1", "l", "i", "l", "vv", "w", "rn", "m")
+
+// Drawn is a name as a hasty reader sees it: letters that look alike are one,
+// case counts not.
+func Drawn(name string) string {
+	skeleton, _ := Skeleton(name)
+	return drawnAlike.Replace(strings.ToLower(skeleton))
+}
+
 // Mixed reports whether s draws letters from Latin and from a script whose
 // letters pass for Latin ones.
 func Mixed(s string) bool {

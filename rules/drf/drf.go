@@ -4,6 +4,8 @@
 package drf
 
 import (
+	"slices"
+
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/manifest"
 	"github.com/sallyport-mcp/sallyport/rules"
@@ -40,12 +42,15 @@ func all(pass *rules.Pass) []compared {
 				seen[found.Statement] = r
 			}
 			c := compared{server: s, manifest: found, fault: r.err}
-			if r.err == nil && found.Entry == "" { // the rules on the registry say how it differs from what is approved
+			if r.err == nil {
 				before, now := drift.Of(r.m), drift.Now(s, pass.Catalog.Secrets)
 				if found.Shipped {
 					before.Server, now.Server = manifest.Server{}, manifest.Server{}
 				}
 				c.changes = drift.Compare(before, now)
+				if found.Entry != "" { // the rules on the registry say how the surface differs from what is approved
+					c.changes = slices.DeleteFunc(c.changes, func(c drift.Change) bool { return c.Kind != "capability" })
+				}
 			}
 			out = append(out, c)
 		}

@@ -14,7 +14,7 @@ var expandedCapabilityPage string
 // ExpandedCapability flags changes that let a tool take or do more.
 var ExpandedCapability = rules.Rule{
 	ID:         "expanded-capability",
-	Title:      "A tool takes or does more than was approved",
+	Title:      "A tool or its server does more than was approved",
 	Severity:   rules.Medium,
 	Confidence: rules.Firm,
 	CWE:        []int{269, 494},

@@ -37,7 +37,7 @@ const (
 // Change is one difference with its judgement.
 type Change struct {
 	Op       manifest.Op
-	Kind     string // "tool", "prompt", "resource", "template", "instructions", "server"
+	Kind     string // "tool", "prompt", "resource", "template", "instructions", "capability", "server"
 	Name     analyzers.Untrusted
 	Field    analyzers.Untrusted // path in the definition, "" for the whole
 	Class    Class
@@ -130,6 +130,8 @@ func change(p manifest.Pair, class Class, severity rules.Severity, format string
 
 func (c *comparison) pair(p manifest.Pair) []Change {
 	switch {
+	case p.Kind == "capability":
+		return []Change{declared(p)}
 	case p.Fault != nil:
 		return []Change{change(p, Poisoned, rules.High, "the definition has no single meaning (%s): readers of it differ in what they see", analyzers.Untrusted(p.Fault.Error()))}
 	case p.Op == manifest.Removed && p.Kind != "instructions":

@@ -2,6 +2,7 @@ package reg
 
 import (
 	_ "embed"
+	"slices"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/manifest"
@@ -83,6 +84,7 @@ func reportChanges(pass *rules.Pass, one use) bool {
 		return false
 	}
 	changes := drift.Compare(drift.Side{Surface: was.Surface()}, drift.Side{Surface: &one.Capture.Surface})
+	changes = slices.DeleteFunc(changes, func(c drift.Change) bool { return c.Kind == "capability" }) // expanded-capability says it
 	for _, c := range changes {
 		f := finding(one, c.Span, false, "server %q is not what entry %q approves: %s Have it reviewed and approved, or use what was approved.", one.Server.Name, one.Entry.ID, c.Words())
 		f.Subject = one.Entry.ID + " " + c.Subject()

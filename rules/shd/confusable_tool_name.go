@@ -6,6 +6,7 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/confusable"
 )
 
 //go:embed confusable_tool_name.md
@@ -44,7 +45,7 @@ func confusableAmong(pass *rules.Pass, a *agent) {
 		if len(name) < 3 || len(name) > longestName {
 			return
 		}
-		key := drawn(name)
+		key := confusable.Drawn(name)
 		other, ok := first[key]
 		if !ok {
 			first[key] = o

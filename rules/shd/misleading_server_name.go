@@ -8,6 +8,7 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/confusable"
 )
 
 //go:embed misleading_server_name.md
@@ -61,7 +62,7 @@ func imitated(name string) string {
 	if known()[strings.ToLower(name)] {
 		return ""
 	}
-	return drawings()[drawn(name)]
+	return drawings()[confusable.Drawn(name)]
 }
 
 // scopes belong to one owner each.
@@ -84,7 +85,7 @@ var known = sync.OnceValue(func() map[string]bool {
 var drawings = sync.OnceValue(func() map[string]string {
 	m := map[string]string{}
 	for name := range known() {
-		m[drawn(name)] = name
+		m[confusable.Drawn(name)] = name
 	}
 	return m
 })

@@ -9,7 +9,6 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
-	"github.com/sallyport-mcp/sallyport/rules/confusable"
 )
 
 // agent is the servers that one model sees together: those of one client, or of
@@ -91,15 +90,6 @@ func squeezed(name string) string {
 		}
 		return r
 	}, name)
-}
-
-var drawnAlike = strings.NewReplacer("0", "o", "1", "l", "i", "l", "vv", "w", "rn", "m")
-
-// drawn is a name as a hasty reader sees it: letters that look alike are one,
-// case counts not.
-func drawn(name string) string {
-	skeleton, _ := confusable.Skeleton(name)
-	return drawnAlike.Replace(strings.ToLower(skeleton))
 }
 
 // longestName bounds the names that are compared.

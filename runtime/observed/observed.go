@@ -32,7 +32,7 @@ type Server struct {
 	// for in this session: what an earlier one saw of it stays.
 	Tools, Prompts, Resources, Templates []json.RawMessage
 	Instructions                         *string // nil without an initialize answer
-	ServerInfo                           json.RawMessage
+	ServerInfo, Capabilities             json.RawMessage
 }
 
 // ErrCredential is returned for a server whose command line or URL holds a
@@ -165,6 +165,10 @@ func document(s Server, old []byte) ([]byte, error) {
 	out.Surface["serverInfo"] = before.Surface["serverInfo"]
 	if s.ServerInfo != nil {
 		out.Surface["serverInfo"] = s.ServerInfo
+	}
+	out.Surface["capabilities"] = before.Surface["capabilities"]
+	if s.Capabilities != nil {
+		out.Surface["capabilities"] = s.Capabilities
 	}
 	for key, value := range out.Surface {
 		if value == nil {

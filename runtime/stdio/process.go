@@ -16,6 +16,7 @@ import (
 // process is the server, with all that it starts.
 type process struct {
 	cmd     *exec.Cmd
+	through bool // a launcher
 	stdin   *os.File
 	stdout  *os.File
 	stderr  *os.File
@@ -31,7 +32,7 @@ type process struct {
 func (p *process) run() {
 	goruntime.LockOSThread()
 	defer close(p.exited)
-	isolate(p.cmd)
+	isolate(p.cmd, p.through)
 	err := p.cmd.Start()
 	p.started <- err
 	if err != nil {
@@ -46,8 +47,8 @@ func (p *process) run() {
 
 // start begins the server's process. Its pipes are ours alone: exec would wait
 // for whoever holds the other end, and close what was not read yet.
-func start(c *exec.Cmd, stderr io.Writer) (*process, error) {
-	p := &process{cmd: c, heard: make(chan struct{}), started: make(chan error, 1), exited: make(chan struct{})}
+func start(c *exec.Cmd, launcher bool, stderr io.Writer) (*process, error) {
+	p := &process{cmd: c, through: launcher, heard: make(chan struct{}), started: make(chan error, 1), exited: make(chan struct{})}
 	var theirs []*os.File
 	for _, end := range []struct {
 		ours  **os.File

@@ -5,5 +5,11 @@ import (
 	"syscall"
 )
 
-// orphan lets the server end when the shim is killed.
-func orphan(c *exec.Cmd) { c.SysProcAttr.Pdeathsig = syscall.SIGTERM }
+// orphan ends the server when the shim is killed. A launcher (npx, docker run)
+// is asked: killed, it could not pass that on to the server it has started.
+func orphan(c *exec.Cmd, launcher bool) {
+	c.SysProcAttr.Pdeathsig = syscall.SIGKILL
+	if launcher {
+		c.SysProcAttr.Pdeathsig = syscall.SIGTERM
+	}
+}

@@ -4,7 +4,7 @@ package stdio
 
 import "os/exec"
 
-func isolate(*exec.Cmd) {}
+func isolate(*exec.Cmd, bool) {}
 
 func terminate(c *exec.Cmd) { kill(c) }
 

@@ -9,12 +9,12 @@ import (
 
 // isolate gives the server a process group of its own, so that what it starts
 // can be ended with it.
-func isolate(c *exec.Cmd) {
+func isolate(c *exec.Cmd, launcher bool) {
 	if c.SysProcAttr == nil {
 		c.SysProcAttr = &syscall.SysProcAttr{}
 	}
 	c.SysProcAttr.Setpgid = true
-	orphan(c)
+	orphan(c, launcher)
 }
 
 func terminate(c *exec.Cmd) { signal(c, syscall.SIGTERM) }

@@ -22,6 +22,9 @@ import (
 type Options struct {
 	Session *runtime.Session
 	Command *exec.Cmd
+	// Launcher says that the command starts the server as a process of its own
+	// and passes on signals that it gets: npx, uvx, docker run.
+	Launcher bool
 	// Client is what the client writes and reads.
 	Stdin  io.Reader
 	Stdout io.Writer
@@ -100,7 +103,7 @@ type pump struct {
 }
 
 func (p *pump) serve(ctx context.Context) error {
-	proc, err := start(p.Command, p.Stderr)
+	proc, err := start(p.Command, p.Launcher, p.Stderr)
 	if err != nil {
 		p.end("not started")
 		return err

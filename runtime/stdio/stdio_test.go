@@ -55,6 +55,9 @@ func serve(way string) {
 				signal.Ignore(syscall.SIGTERM)
 				time.Sleep(time.Hour)
 			}
+			if way == "lingering" {
+				time.Sleep(time.Hour)
+			}
 			return
 		}
 		var m struct {
