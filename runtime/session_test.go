@@ -251,7 +251,7 @@ func TestExpired(t *testing.T) {
 
 // TestPanic: a check that panics denies what it was to judge, and nothing else.
 func TestPanic(t *testing.T) {
-	broken := rules.Rule{ID: "broken", Title: "Broken", Severity: rules.High, Covers: []string{"DSC-999"}, Check: func(p *rules.Pass) {
+	broken := rules.Rule{ID: "broken", Title: "Broken", Severity: rules.High, Covers: []string{"DSC-999"}, Messages: true, Check: func(p *rules.Pass) {
 		for _, d := range p.Catalog.Documents {
 			for _, f := range d.Fields {
 				if strings.Contains(f.Text.Raw(), "trip the wire") {
