@@ -51,7 +51,7 @@ func New(pack *Pack) *Judge {
 		}
 	}
 	j.scratch.New = func() any {
-		return &scratch{best: make([]Sign, len(pack.Techniques)), reader: newReader(j.model), aside: newReader(j.model)}
+		return &scratch{best: make([]Sign, len(pack.Techniques)), reader: &reader{}, aside: &reader{}}
 	}
 	return j
 }

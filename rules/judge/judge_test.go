@@ -288,3 +288,21 @@ func TestOpenModel(t *testing.T) {
 		}
 	}
 }
+
+// TestFeatureSet compares the set with a map, through growth and emptying.
+func TestFeatureSet(t *testing.T) {
+	var s features
+	next := uint32(1)
+	for range 50 {
+		s.empty()
+		want := map[int32]bool{}
+		for range 700 {
+			next = next*1664525 + 1013904223
+			f := int32(next >> 22)
+			if s.has(f) != want[f] || s.add(f) == want[f] || !s.has(f) {
+				t.Fatalf("feature %d, of %d", f, len(want))
+			}
+			want[f] = true
+		}
+	}
+}

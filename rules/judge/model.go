@@ -202,32 +202,72 @@ func load64(s string) uint64 {
 type reader struct {
 	stems
 	role  Role
-	stamp []uint32 // by feature: the clause that had it last
-	now   uint32   // this clause
-	found []found  // its features
-	// Sums of weights and numbers of features: of this clause, and of this
-	// clause together with the one before.
-	sum, before, together       int // thousandths
+	found []found
+	here  features // of this clause
+	last  features // of the one before
+	// Sums of weights in thousandths, and numbers of features: of this clause,
+	// and of this clause together with the one before.
+	sum, before, together       int
 	count, countBefore, counted int
-}
-
-func newReader(m *model) *reader {
-	r := &reader{}
-	if m != nil {
-		r.stamp = make([]uint32, m.features)
-	}
-	return r
 }
 
 // next begins another text.
 func (r *reader) next(role Role) {
 	r.role = role
-	if r.now > math.MaxUint32/2 {
-		clear(r.stamp)
-		r.now = 0
-	}
-	r.now += 2
+	r.here.empty()
 	r.sum, r.count = 0, 0
+}
+
+// features is a set of features. It keeps its memory.
+type features struct {
+	slots []member
+	now   uint32 // what was put in at another time is no more
+	n     int
+}
+
+type member struct {
+	feature int32
+	now     uint32
+}
+
+func (s *features) empty() {
+	s.n = 0
+	if s.now++; s.now == 0 { // all the way round
+		clear(s.slots)
+		s.now = 1
+	}
+}
+
+// slot is where a feature is, or has to go. There is room.
+func (s *features) slot(f int32) *member {
+	for i := uint32(f) * 0x9e3779b1 >> 16; ; i++ {
+		m := &s.slots[i&uint32(len(s.slots)-1)]
+		if m.now != s.now || m.feature == f {
+			return m
+		}
+	}
+}
+
+func (s *features) has(f int32) bool { return s.n > 0 && s.slot(f).now == s.now }
+
+// add reports whether the feature was not there.
+func (s *features) add(f int32) bool {
+	if 2*s.n >= len(s.slots) {
+		old := *s
+		s.slots, s.n = make([]member, max(512, 2*len(old.slots))), 0
+		for _, m := range old.slots {
+			if m.now == old.now {
+				s.add(m.feature)
+			}
+		}
+	}
+	m := s.slot(f)
+	if m.now == s.now {
+		return false
+	}
+	*m = member{f, s.now}
+	s.n++
+	return true
 }
 
 // learn reads a clause.
@@ -277,21 +317,21 @@ func (r *reader) learn(m *model, low string, concepts set) {
 
 // sumUp adds up the weights of what was found, each feature once.
 func (r *reader) sumUp() {
-	r.now++
+	r.here, r.last = r.last, r.here
+	r.here.empty()
 	r.before, r.countBefore = r.sum, r.count
 	sum, count := 0, 0
 	together, counted := r.before, r.countBefore
 	for _, f := range r.found {
-		if f.weight == none || r.stamp[f.feature] == r.now {
+		if f.weight == none || !r.here.add(f.feature) {
 			continue
 		}
 		sum += int(f.weight)
 		count++
-		if r.stamp[f.feature] != r.now-1 {
+		if !r.last.has(f.feature) {
 			together += int(f.weight)
 			counted++
 		}
-		r.stamp[f.feature] = r.now
 	}
 	r.sum, r.count, r.together, r.counted = sum, count, together, counted
 }
