@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io"
@@ -211,6 +212,43 @@ func TestShim(t *testing.T) {
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestShimStart: what starts beside every server compiles no regular expression
+// at its start; analyzers/pattern does so at first use.
+func TestShimStart(t *testing.T) {
+	looked := 0
+	for name := range list(t, "-deps", "./cmd/sallyport-shim") {
+		files, err := filepath.Glob(filepath.Join(filepath.FromSlash(name), "*.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			if strings.HasSuffix(file, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.SkipObjectResolution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			looked++
+			for _, d := range f.Decls {
+				if _, isFunc := d.(*ast.FuncDecl); isFunc {
+					continue
+				}
+				ast.Inspect(d, func(n ast.Node) bool {
+					if s, ok := n.(*ast.SelectorExpr); ok && s.Sel.Name == "MustCompile" {
+						t.Errorf("%s: a regular expression that is compiled at the start: use pattern.New", file)
+					}
+					_, later := n.(*ast.FuncLit)
+					return !later
+				})
+			}
+		}
+	}
+	if looked < 100 {
+		t.Errorf("only %d files found", looked)
 	}
 }
 
