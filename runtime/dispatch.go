@@ -32,8 +32,10 @@ type inner struct {
 // dispatched decides on the calls that lie in the arguments of a tool which
 // calls others. What the entry says of such a tool counts as a direct call
 // does; where only its schema looks like one, an inner name is refused that is
-// known and would be refused, and no other.
-func (s *Session) dispatched(tool string, entry *registry.Entry, b []byte, arguments jsonrpc.Range, depth int, now time.Time) *Refusal {
+// known and would be refused, and no other. What the inner calls are tied to
+// (limits, redaction) ties the whole: d becomes the tighter of both.
+func (s *Session) dispatched(tool string, d *policy.Decision, b []byte, arguments jsonrpc.Range, depth int, now time.Time) *Refusal {
+	entry := d.Entry
 	how, declared := s.shapeOf(tool, entry)
 	if how == (registry.Dispatch{}) || arguments.IsZero() {
 		return nil
@@ -55,7 +57,7 @@ func (s *Session) dispatched(tool string, entry *registry.Entry, b []byte, argum
 			}
 			continue
 		}
-		if no := s.mayDispatch(c, declared, entry, depth, now); no != nil {
+		if no := s.mayDispatch(c, declared, d, depth, now); no != nil {
 			out := *no
 			out.Reason = name("tool", tool) + " is to call " + name("tool", c.name) + ": " + no.Reason
 			return &out
@@ -65,11 +67,14 @@ func (s *Session) dispatched(tool string, entry *registry.Entry, b []byte, argum
 }
 
 // mayDispatch decides on one inner call.
-func (s *Session) mayDispatch(c inner, declared bool, entry *registry.Entry, depth int, now time.Time) *Refusal {
+func (s *Session) mayDispatch(c inner, declared bool, d *policy.Decision, depth int, now time.Time) *Refusal {
+	entry := d.Entry
 	if declared {
-		if d := s.decide(policy.CallTool, c.name, c.at.In(c.b), now); !d.Allowed {
-			return refused(d, "it is not allowed")
+		in := s.decide(policy.CallTool, c.name, c.at.In(c.b), now)
+		if !in.Allowed {
+			return refused(in, "it is not allowed")
 		}
+		*d = d.Tighter(in)
 	}
 	for _, spelling := range spellings(c.name) {
 		if no := s.denied(spelling, c, entry, now); no != nil {
@@ -81,7 +86,7 @@ func (s *Session) mayDispatch(c inner, declared bool, entry *registry.Entry, dep
 			return &Refusal{Rule: RuleArguments, Reason: fault, Next: "call the tool as its approved schema says", model: true}
 		}
 	}
-	return s.dispatched(c.name, entry, c.b, c.at, depth+1, now)
+	return s.dispatched(c.name, d, c.b, c.at, depth+1, now)
 }
 
 // denied is why a tool that is known must not be called: the list has it and

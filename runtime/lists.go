@@ -155,7 +155,7 @@ func (s *Session) mayUse(l *listing, m *jsonrpc.Message, q *request, now time.Ti
 				return no, ""
 			}
 		}
-		if no := s.dispatched(q.name, d.Entry, m.Bytes, m.Arguments, 1, now); no != nil {
+		if no := s.dispatched(q.name, &d, m.Bytes, m.Arguments, 1, now); no != nil {
 			return no, ""
 		}
 	}

@@ -198,6 +198,17 @@ func (v *Server) settle(p *prepared, o outcome) Decision {
 	return d
 }
 
+// Tighter is the decision with the limits and the redaction of another, too.
+func (d Decision) Tighter(other Decision) Decision {
+	for _, word := range other.Redact {
+		if !slices.Contains(d.Redact, word) {
+			d.Redact = append(d.Redact[:len(d.Redact):len(d.Redact)], word)
+		}
+	}
+	d.Limits = tighter(d.Limits, other.Limits)
+	return d
+}
+
 // tighter is the smaller of each limit; zero is none.
 func tighter(a, b registry.Limits) registry.Limits {
 	least := func(a, b int) int {
