@@ -242,3 +242,24 @@ func FuzzRedaction(f *testing.F) {
 		}
 	})
 }
+
+// TestRedactionInside: what a policy has taken out of a tool's answers is taken
+// out where the tool is called through another.
+func TestRedactionInside(t *testing.T) {
+	const do = `{"name":"do","description":"Does one of the harbour's works.","inputSchema":{"type":"object","properties":{"work":{"type":"string"}}}}`
+	s := limited(t, "    tools: {dispatch: [{tool: do, name: work}]}\n", `@redact("emails") permit (principal, action == Action::"tools/call", resource) when { resource.name == "tides" };`, tidal+","+do)
+	var v runtime.Verdict
+	for i, c := range []struct {
+		work  string
+		taken bool
+	}{{"moon", false}, {"tides", true}, {"moon", false}} {
+		s.FromClient([]byte(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"do","arguments":{"work":%q}}}`, 50+i, c.work)), &v, noon)
+		if len(v.ToServer) != 1 {
+			t.Fatal(said(&v))
+		}
+		s.FromServer([]byte(fmt.Sprintf(`{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"Ask pilot@harbour.example about it."}]}}`, 50+i)), &v, noon)
+		if len(v.ToClient) != 1 || bytes.Contains(v.ToClient[0], []byte("pilot@")) == c.taken {
+			t.Errorf("%s: %s %s", c.work, said(&v), v.ToClient)
+		}
+	}
+}
