@@ -95,11 +95,12 @@ func (it *Item) Dressed() bool {
 		strings.HasPrefix(it.Technique, "schema-")
 }
 
-// freshFile holds the items of split fresh and no others.
-const freshFile = "fresh.jsonl"
+// kept are the splits that measure the judge and do nothing else. Each has a
+// file of its name, which holds no other items.
+var kept = []string{"fresh", "languages"}
 
-// Items reads *.jsonl without the fresh items. One of them in another file is
-// an error, so nothing that calls Items can come to learn from them.
+// Items reads *.jsonl without the items of a kept split. One of them in another
+// file is an error, so nothing that calls Items can come to learn from them.
 func Items() ([]*Item, error) {
 	names, err := files("*.jsonl")
 	if err != nil {
@@ -107,7 +108,7 @@ func Items() ([]*Item, error) {
 	}
 	var all []*Item
 	for _, name := range names {
-		if filepath.Base(name) == freshFile {
+		if slices.Contains(kept, strings.TrimSuffix(filepath.Base(name), ".jsonl")) {
 			continue
 		}
 		items, err := read(name)
@@ -115,8 +116,8 @@ func Items() ([]*Item, error) {
 			return nil, err
 		}
 		for _, it := range items {
-			if it.Split == "fresh" {
-				return nil, fmt.Errorf("%s: %s is of split fresh, which nothing is learned from or tuned on; it belongs into %s", name, it.ID, freshFile)
+			if slices.Contains(kept, it.Split) {
+				return nil, fmt.Errorf("%s: %s is of split %s, which nothing is learned from or tuned on; it belongs into %[3]s.jsonl", name, it.ID, it.Split)
 			}
 		}
 		all = append(all, items...)
@@ -124,9 +125,13 @@ func Items() ([]*Item, error) {
 	return all, nil
 }
 
-// Fresh reads the items that measure the judge and do nothing else.
-func Fresh() ([]*Item, error) {
-	names, err := files(freshFile)
+// Fresh reads the items of fresh.jsonl, Languages those of languages.jsonl.
+func Fresh() ([]*Item, error)     { return only("fresh") }
+func Languages() ([]*Item, error) { return only("languages") }
+
+// only reads the items of a kept split.
+func only(split string) ([]*Item, error) {
+	names, err := files(split + ".jsonl")
 	if err != nil {
 		return nil, err
 	}
@@ -135,8 +140,8 @@ func Fresh() ([]*Item, error) {
 		return nil, err
 	}
 	for _, it := range items {
-		if it.Split != "fresh" {
-			return nil, fmt.Errorf("%s: %s is of split %s, want fresh", names[0], it.ID, it.Split)
+		if it.Split != split {
+			return nil, fmt.Errorf("%s: %s is of split %s, want %s", names[0], it.ID, it.Split, split)
 		}
 	}
 	return items, nil

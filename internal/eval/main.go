@@ -3,8 +3,9 @@
 // the harmless results come to; for what the judge was tuned on, and for what
 // was kept back. It fails when a figure of the kept half falls below its floor.
 //
-// With -fresh it judges the fresh items instead and prints totals alone: never
-// an item, a technique or a rule, from which one could learn what to change.
+// With -fresh or -languages it judges the items of that split instead and prints
+// totals alone: never an item, a technique or a rule, from which one could learn
+// what to change.
 package main
 
 import (
@@ -29,15 +30,28 @@ func main() {
 	flag.Float64Var(&f.pages, "pages", 100, "fail above this percentage of the project's own rule pages, those not learned from, at high or above")
 	verbose := flag.Bool("v", false, "list what of the tune half is judged wrongly")
 	onlyFresh := flag.Bool("fresh", false, "print recall and false alarms of the fresh items alone, without a floor")
+	onlyLanguages := flag.Bool("languages", false, "print the same of the items in other languages than English")
 	flag.Parse()
 	run := func() error { return eval(f, *verbose) }
-	if *onlyFresh {
-		run = fresh
+	switch {
+	case *onlyFresh:
+		run = func() error { return only("fresh", corpus.Fresh) }
+	case *onlyLanguages:
+		run = func() error { return only("languages", corpus.Languages) }
 	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "eval:", err)
 		os.Exit(1)
 	}
+}
+
+// only judges the items of a kept split.
+func only(split string, read func() ([]*corpus.Item, error)) error {
+	items, err := read()
+	if err != nil {
+		return err
+	}
+	return kept(split, items)
 }
 
 // count is how many of how many.

@@ -27,12 +27,17 @@ func TestRefusesFresh(t *testing.T) {
 	write("phrases/a.txt", "# malicious override tool\nA phrase of the trainer's own.\n")
 	write("results.jsonl", strings.Replace(item, `"fresh"`, `"tune"`, 1))
 	write("fresh.jsonl", "no JSON: whoever opens this file fails\n")
+	write("languages.jsonl", "no JSON either\n")
 	if items, err := corpus.Items(); err != nil || len(items) != 1 {
 		t.Errorf("without the fresh file: %d items, %v; want 1", len(items), err)
 	}
 	write("results.jsonl", item)
 	if _, err := readCorpus(); err == nil || !strings.Contains(err.Error(), "split fresh") {
 		t.Errorf("a fresh item among the others: %v, want a refusal", err)
+	}
+	write("results.jsonl", strings.Replace(item, `"fresh"`, `"languages"`, 1))
+	if _, err := readCorpus(); err == nil || !strings.Contains(err.Error(), "split languages") {
+		t.Errorf("an item of languages.jsonl among the others: %v, want a refusal", err)
 	}
 }
 
@@ -50,19 +55,26 @@ func TestDoesNotAskForFresh(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if strings.Contains(strings.ToLower(string(content)), "fresh") {
-			t.Errorf("%s speaks of the fresh items; they are not for learning", name)
+		for _, kept := range []string{"fresh", "corpus.Languages"} {
+			if strings.Contains(strings.ToLower(string(content)), strings.ToLower(kept)) {
+				t.Errorf("%s speaks of %s; these items are not for learning", name, kept)
+			}
 		}
 	}
 }
 
-// TestNoPhraseIsFresh looks for phrases that were copied out of fresh items.
+// TestNoPhraseIsFresh looks for phrases that were copied out of kept items.
 func TestNoPhraseIsFresh(t *testing.T) {
 	t.Chdir("../..")
 	items, err := corpus.Fresh()
 	if err != nil {
 		t.Fatal(err)
 	}
+	languages, err := corpus.Languages()
+	if err != nil {
+		t.Fatal(err)
+	}
+	items = append(items, languages...)
 	var fresh strings.Builder
 	for _, it := range items {
 		allStrings(&fresh, it.Row())
@@ -74,7 +86,7 @@ func TestNoPhraseIsFresh(t *testing.T) {
 	all := strings.ToLower(fresh.String())
 	for i, p := range phrases {
 		if len(p.Text) >= 30 && strings.Contains(all, strings.ToLower(p.Text)) {
-			t.Errorf("phrase %d (%s, %s) stands in a fresh item", i, p.File, p.Topic)
+			t.Errorf("phrase %d (%s, %s) stands in a kept item", i, p.File, p.Topic)
 		}
 	}
 }

@@ -8,13 +8,9 @@ import (
 	"github.com/sallyport-mcp/sallyport/internal/corpus"
 )
 
-// fresh prints how many of the fresh items are stopped: of the malicious ones
-// that is recall, of the benign ones false alarms.
-func fresh() error {
-	items, err := corpus.Fresh()
-	if err != nil {
-		return err
-	}
+// kept prints how many of the items of a kept split are stopped: of the
+// malicious ones that is recall, of the benign ones false alarms.
+func kept(split string, items []*corpus.Item) error {
 	rows := make([]map[string]any, len(items))
 	for i, it := range items {
 		rows[i] = it.Row()
@@ -25,20 +21,20 @@ func fresh() error {
 	}
 	medium, high := map[string]count{}, map[string]count{}
 	for i, it := range items {
-		for _, group := range freshGroups(it) {
-			group = fmt.Sprintf("fresh %-10s %s", it.Label, group)
+		for _, group := range keptGroups(it) {
+			group = fmt.Sprintf("%s %-10s %s", split, it.Label, group)
 			medium[group] = medium[group].with(verdicts[i].Stops())
 			high[group] = high[group].with(verdicts[i].Blocks())
 		}
 	}
 	for _, group := range slices.Sorted(maps.Keys(medium)) {
-		fmt.Printf("%-46s medium or above %s  high %s\n", group, medium[group], high[group])
+		fmt.Printf("%-48s medium or above %s  high %s\n", group, medium[group], high[group])
 	}
 	return nil
 }
 
-// freshGroups are the totals in which an item counts.
-func freshGroups(it *corpus.Item) []string {
+// keptGroups are the totals in which an item counts.
+func keptGroups(it *corpus.Item) []string {
 	kind, dress, tongue := "text", "plain", "not en"
 	if it.Tool != nil {
 		kind = "tool"
