@@ -3,6 +3,8 @@ package main
 import (
 	"maps"
 	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/sallyport-mcp/sallyport/internal/corpus"
 	"github.com/sallyport-mcp/sallyport/rules/judge"
@@ -21,6 +23,7 @@ type phrase struct {
 	text     string
 	bad      bool
 	role     judge.Role
+	language string // english, "Latin" for others in its letters, or the script
 	features []int32
 }
 
@@ -40,7 +43,7 @@ func readCorpus() (*examples, error) {
 		return nil, err
 	}
 	for _, p := range phrases {
-		c.phrases = append(c.phrases, &phrase{text: p.Text, bad: p.Malicious, role: roleOf(p.Kind)})
+		c.phrases = append(c.phrases, &phrase{text: p.Text, bad: p.Malicious, role: roleOf(p.Kind), language: languageOf(p)})
 	}
 	items, err := corpus.Items()
 	if err != nil {
@@ -75,6 +78,31 @@ func readCorpus() (*examples, error) {
 		c.items = append(c.items, it)
 	}
 	return c, nil
+}
+
+const english = "English"
+
+// scripts are those whose phrases are counted by themselves in a report.
+var scripts = []struct {
+	name  string
+	table *unicode.RangeTable
+}{
+	{"Japanese", unicode.Hiragana}, {"Japanese", unicode.Katakana}, {"Korean", unicode.Hangul}, {"Chinese", unicode.Han},
+	{"Cyrillic", unicode.Cyrillic}, {"Arabic", unicode.Arabic}, {"Devanagari", unicode.Devanagari},
+}
+
+// languageOf is the group of languages that a phrase counts in. The names of the
+// files say which are not in English.
+func languageOf(p corpus.Phrase) string {
+	if !strings.HasSuffix(p.File, "-languages") {
+		return english
+	}
+	for _, s := range scripts {
+		if strings.IndexFunc(p.Text, func(r rune) bool { return unicode.Is(s.table, r) }) >= 0 {
+			return s.name
+		}
+	}
+	return "Latin"
 }
 
 // roleOf is the role in which a model meets a text of a kind.

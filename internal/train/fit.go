@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -31,11 +32,13 @@ type example struct {
 	cost     float64
 }
 
-// How much what was written for the other role counts, and a window of a
-// harmless item: there are many of them.
+// How much what was written for the other role counts, what is not in English,
+// of which there is little, and a window of a harmless item, of which there is
+// much.
 const (
-	otherRole = 0.25
-	perWindow = 0.5
+	otherRole     = 0.25
+	otherLanguage = 1.2
+	perWindow     = 0.5
 )
 
 // rounds is how often the malicious window of a malicious item is chosen anew.
@@ -52,7 +55,11 @@ func fit(v *vocabulary, c *examples, role judge.Role) *model {
 	}
 	var base []example
 	for _, p := range c.phrases {
-		base = append(base, example{p.features, p.bad, cost(p.role)})
+		k := cost(p.role)
+		if p.language != english {
+			k *= otherLanguage
+		}
+		base = append(base, example{p.features, p.bad, k})
 	}
 	for _, it := range c.items {
 		if !it.bad {
@@ -139,10 +146,10 @@ const folds = 5
 
 // crossValidate prints, for each role, how many malicious phrases are found by
 // models that have not seen them, when given shares of the benign ones are
-// taken for malicious.
+// taken for malicious: of all phrases, and of those that are not in English.
 func crossValidate(c *examples, v *vocabulary) error {
 	for role := judge.Role(0); role < judge.Roles; role++ {
-		var good, bad []float64
+		scores := map[string]*[2][]float64{} // by language, benign and malicious
 		for fold := range folds {
 			part := &examples{items: c.items}
 			var held []*phrase
@@ -155,28 +162,41 @@ func crossValidate(c *examples, v *vocabulary) error {
 			}
 			m := fit(v, part, role)
 			for _, p := range held {
-				switch {
-				case p.role != role:
-				case p.bad:
-					bad = append(bad, m.score(p.features))
-				default:
-					good = append(good, m.score(p.features))
+				if p.role != role {
+					continue
+				}
+				groups := []string{"all", p.language}
+				if p.language != english {
+					groups = append(groups, "not English")
+				}
+				for _, group := range groups {
+					if scores[group] == nil {
+						scores[group] = &[2][]float64{}
+					}
+					of := &scores[group][0]
+					if p.bad {
+						of = &scores[group][1]
+					}
+					*of = append(*of, m.score(p.features))
 				}
 			}
 		}
-		slices.Sort(good)
-		fmt.Printf("role %d: %d malicious, %d benign phrases;", role, len(bad), len(good))
-		for _, share := range []float64{0.01, 0.03, 0.1} {
-			limit := good[int(float64(len(good)-1)*(1-share))]
-			n := 0
-			for _, s := range bad {
-				if s > limit {
-					n++
+		for _, group := range slices.Sorted(maps.Keys(scores)) {
+			good, bad := scores[group][0], scores[group][1]
+			slices.Sort(good)
+			fmt.Printf("role %d, %s: %d malicious, %d benign phrases;", role, group, len(bad), len(good))
+			for _, share := range []float64{0.01, 0.03, 0.1} {
+				limit := good[int(float64(len(good)-1)*(1-share))]
+				n := 0
+				for _, s := range bad {
+					if s > limit {
+						n++
+					}
 				}
+				fmt.Printf("  at %.0f%% false alarms %.1f%%", 100*share, 100*float64(n)/float64(len(bad)))
 			}
-			fmt.Printf("  at %.0f%% false alarms %.1f%%", 100*share, 100*float64(n)/float64(len(bad)))
+			fmt.Println()
 		}
-		fmt.Println()
 	}
 	return nil
 }

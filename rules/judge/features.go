@@ -62,13 +62,17 @@ func (s *stems) read(low string) {
 	}
 }
 
-// longestWord is the length of the longest stem in bytes of ASCII, or in runes.
-const longestWord = 7
+// longestWord is the length of the longest stem in bytes of ASCII, or in runes;
+// Cyrillic words have longer endings.
+const (
+	longestWord     = 7
+	longestCyrillic = 6
+)
 
 // run reads what has no white space inside, and returns its end.
 func (s *stems) run(low string, i int) int {
 	end := i
-	var slash, dot, at, scheme, under, digits bool
+	var slash, dot, at, scheme, under, digits, quote bool
 	kinds := letterKind(0)
 	for end < len(low) {
 		if k := letterKinds[low[end]]; k != 0 {
@@ -93,6 +97,7 @@ func (s *stems) run(low string, i int) int {
 		case c == '@':
 			at = true
 		case c == '\'' && end+1 < len(low) && low[end+1] >= 'a' && low[end+1] <= 'z':
+			quote = true
 		case (c == '.' || c == ':') && end+1 < len(low) && (low[end+1] >= 'a' && low[end+1] <= 'z' || low[end+1] >= '0' && low[end+1] <= '9' || low[end+1] == '/'):
 			dot = true
 			scheme = scheme || strings.HasPrefix(low[end:], "://")
@@ -126,9 +131,23 @@ done:
 		if len(s.words) == 0 {
 			s.first = word
 		}
+		if quote {
+			word = unelided(word)
+		}
 		s.letters(word, kinds&highLetter == 0)
 	}
 	return max(end, i+1)
+}
+
+// unelided is a word of French or Italian without the article, pronoun or
+// preposition that an apostrophe joins to it: l'utilisateur, dell'utente.
+func unelided(word string) string {
+	before, rest, _ := strings.Cut(word, "'")
+	switch before {
+	case "l", "d", "n", "s", "j", "m", "t", "c", "qu", "lorsqu", "puisqu", "jusqu", "quelqu", "un", "all", "dall", "dell", "nell", "sull", "quell", "quest":
+		return rest
+	}
+	return word
 }
 
 // letterKind says of a byte what letter of a word it is.
@@ -314,14 +333,59 @@ func (s *stems) foreign(low string, i int) int {
 	if end == i {
 		return i + size
 	}
-	s.add(firstRunes(low[i:end], longestWord))
+	if word := low[i:end]; r >= 0x600 && r < 0x700 {
+		s.add(arabicStem(word))
+	} else if r >= 0x400 && r < 0x530 {
+		s.add(firstRunes(word, longestCyrillic))
+	} else {
+		s.add(firstRunes(word, longestWord))
+	}
 	return end
 }
 
 // undivided reports whether a letter is of a script without spaces between
-// words.
+// words, or of Hangul, whose words grow at their end.
 func undivided(r rune) bool {
-	return r >= 0x2e80 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) || r >= 0xe00 && r < 0xe80
+	return r >= 0xac00 && r < 0xd7a4 || r >= 0x2e80 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) || r >= 0xe00 && r < 0xe80
+}
+
+// arabicStem is a word in Arabic letters without vowel signs, its article, the
+// particles written in one with it and the commonest endings: "light10" of
+// Larkey, Ballesteros and Connell, Improving Stemming for Arabic (2002).
+func arabicStem(word string) string {
+	b := make([]rune, 0, 16)
+	for _, r := range word {
+		switch {
+		case unicode.IsMark(r) || r == 'ـ':
+			continue
+		case r == 'أ' || r == 'إ' || r == 'آ':
+			r = 'ا'
+		case r == 'ى' || r == 'ی':
+			r = 'ي'
+		case r == 'ة':
+			r = 'ه'
+		case r == 'ک':
+			r = 'ك'
+		}
+		b = append(b, r)
+	}
+	w := string(b)
+	const shortest = 2 * 3 // bytes: three letters stay
+	if rest, ok := strings.CutPrefix(w, "و"); ok && len(rest) >= shortest {
+		w = rest
+	}
+	for _, p := range [...]string{"بال", "كال", "فال", "لل", "ال"} {
+		if rest, ok := strings.CutPrefix(w, p); ok && len(rest) >= shortest {
+			w = rest
+			break
+		}
+	}
+	for _, e := range [...]string{"ها", "ان", "ات", "ون", "ين", "يه", "ه", "ي"} {
+		if rest, ok := strings.CutSuffix(w, e); ok && len(rest) >= shortest {
+			w = rest
+		}
+	}
+	return firstRunes(w, longestWord)
 }
 
 func firstRunes(w string, n int) string {
@@ -356,6 +420,12 @@ func Features(content string, visit func(name string)) {
 		for _, h := range hits {
 			here.add(h.class)
 		}
+		glosses().read(s.words, func(g *gloss) {
+			for _, w := range g.words {
+				visit("w " + w)
+			}
+			here.join(g.concepts)
+		})
 		for a := range words.names {
 			if !here.has(class(a)) {
 				continue

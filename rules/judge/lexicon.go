@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/sallyport-mcp/sallyport/analyzers/pattern"
 	"github.com/sallyport-mcp/sallyport/rules/text"
@@ -145,7 +146,13 @@ func (l *lexicon) concept(name string, list []string) {
 }
 
 func (l *lexicon) literal(word string, stem bool, t term) {
-	l.literals = append(l.literals, text.Pattern{Text: word, WordStart: letter(word[0]), WordEnd: !stem && letter(word[len(word)-1])})
+	first, _ := utf8.DecodeRuneInString(word)
+	last, _ := utf8.DecodeLastRuneInString(word)
+	l.literals = append(l.literals, text.Pattern{
+		Text:      word,
+		WordStart: letter(word[0]) && !undivided(first),
+		WordEnd:   !stem && letter(word[len(word)-1]) && !undivided(last),
+	})
 	l.terms = append(l.terms, t)
 }
 

@@ -32,6 +32,7 @@ type model struct {
 	first    hashed // by word: the feature "f"
 	pairs    hashed // by the slots of two stems: the feature "b"
 	features int
+	memo     memo
 }
 
 // Role is what a text is to the model that reads it. The same sentence may be
@@ -203,6 +204,7 @@ type reader struct {
 	stems
 	role  Role
 	found []found
+	ids   []int32  // the slots of its words' stems, -1 without
 	here  features // of this clause
 	last  features // of the one before
 	// Sums of weights in thousandths, and numbers of features: of this clause,
@@ -280,8 +282,10 @@ func (r *reader) learn(m *model, low string, concepts set) {
 		}
 	}
 	last := int32(-1)
+	r.ids = r.ids[:0]
 	for _, w := range r.words {
 		slot, weights := m.stems.get(keyOf(w))
+		r.ids = append(r.ids, slot)
 		if slot >= 0 {
 			all = append(all, found{m.stems.before + slot, weightIn(weights, r.role)})
 			if last >= 0 {
@@ -292,6 +296,7 @@ func (r *reader) learn(m *model, low string, concepts set) {
 		}
 		last = slot
 	}
+	all = m.gloss(r, all, &concepts)
 	for word := range concepts { // those of packs have no weight
 		concepts[word] &= m.known[word]
 	}

@@ -182,13 +182,37 @@ func spaced(name string) string {
 	return string(b)
 }
 
-// about are the words that are about nothing.
+// about are the words that are about nothing, as stems: in English, and what
+// stands between the words that mean something in other languages.
 var about = sync.OnceValue(func() map[string]bool {
 	var s stems
-	s.read("the a an of to in is are be as at by for from on it its this that these or and with was were if than then so has have had can will may one two which who what there here out up into over not no you your us our we when all any each user tool 1 a_b http://x")
 	m := map[string]bool{}
-	for _, w := range s.words {
-		m[w] = true
+	for _, list := range [...]string{
+		"the a an of to in is are be as at by for from on it its this that these or and with was were if than then so has have had can will may one two which who what there here out up into over not no you your us our we when all any each user tool 1 a_b http://x",
+		"der die das den dem des ein eine einen einem einer und oder von zu zum zur mit im in ist sind wird werden auf für an am bei nach aus als auch es er sie nicht kein keine dass wenn man sich hat um über durch",
+		"de het een en van te met op is zijn wordt worden voor aan bij naar uit als ook niet geen dat die er om door wat",
+		"och att det den en ett som på är av för med till i har om inte kan ska man eller från vid så detta",
+		"le la les un une des du de et ou à au aux en est sont pour par sur dans avec que qui ne pas se sa son ses ce cette il elle on plus",
+		"el la los las un una unos del de y o a al en es son para por sobre con que no se su sus lo le este esta cuando más como",
+		"o a os as um uma do da dos das de e ou ao à no na nos nas em é são para por com que não se seu sua este esta quando mais como pelo pela",
+		"il lo la i gli le un una di del della dei delle e o a al alla in nel nella è sono per da dal con su che non si suo sua questo questa quando più come",
+		"i w we z ze na do od o u dla po za przez przy pod jest są się nie to ten ta tego tej jak lub oraz który która które co gdy jego jej",
+		"и в во на с со к по из за от до о об для при у не что это как или его её их а но же бы где когда который которая которые",
+		"і й в у на з із до по за від про для при не що це як або його її їх а але же де коли який яка які та",
+		"ve ile bir bu şu o da de için gibi ya veya mi ise en çok olan olarak her ne ki",
+		"في من إلى على عن مع أن إن لا ما هذا هذه ذلك التي الذي أو ثم قد كل بعد قبل هو هي كما",
+		"از به در با که این آن را و یا برای تا است هر هم بر می‌شود شود های",
+		"का की के को में से पर और या यह वह है हैं था हो ने भी तो कि जो इस उस एक नहीं ही लिए कर",
+		"yang dan di ke dari untuk pada dengan ini itu atau oleh dalam adalah akan tidak juga sebagai",
+		"và của là có cho các một những trong với được không này đó khi thì để từ ra vào ở về",
+		"ます です する して した され さい くだ ださ てく いま りま しま きま せん ませ から まで この その それ ある いる れる ため こと もの とき には では など ない って とし しく ので えま",
+		"습니 니다 합니 입니 됩니 하십 십시 시오 으로 에서 에게 까지 하는 하고 하며 에는 이나 거나 해야 있습 십니 세요 주세",
+		"一个 这个 并且 以及 可以 没有 进行 不会 就是 之后 其中 本工 工具 的一 请在 请把",
+	} {
+		s.read(list)
+		for _, w := range s.words {
+			m[w] = true
+		}
 	}
 	return m
 })
