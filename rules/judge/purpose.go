@@ -201,7 +201,7 @@ var about = sync.OnceValue(func() map[string]bool {
 		"і й в у на з із до по за від про для при не що це як або його її їх а але же де коли який яка які та",
 		"ve ile bir bu şu o da de için gibi ya veya mi ise en çok olan olarak her ne ki",
 		"في من إلى على عن مع أن إن لا ما هذا هذه ذلك التي الذي أو ثم قد كل بعد قبل هو هي كما",
-		"از به در با که این آن را و یا برای تا است هر هم بر می‌شود شود های",
+		"از به در با که این آن را و یا برای تا است هر هم بر شود های",
 		"का की के को में से पर और या यह वह है हैं था हो ने भी तो कि जो इस उस एक नहीं ही लिए कर",
 		"yang dan di ke dari untuk pada dengan ini itu atau oleh dalam adalah akan tidak juga sebagai",
 		"và của là có cho các một những trong với được không này đó khi thì để từ ra vào ở về",
