@@ -211,7 +211,7 @@ func (x *suspicion) weigh() {
 	add(1, override, order)
 	add(1, override, guard)
 	add(1, others)
-	add(1.5, others, order)
+	add(2, others, order)
 	add(1, others, hands)
 	add(1, others, override)
 	add(1, recipient, hands)
