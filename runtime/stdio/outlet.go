@@ -159,3 +159,15 @@ func (o *outlet) close() {
 		_ = c.Close()
 	}
 }
+
+// push is write for what must not wait: few and short frames.
+func (o *outlet) push(f []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
+	o.backlog = append(o.backlog, append(append(make([]byte, 0, len(f)+1), f...), '\n'))
+	o.size += len(f) + 1
+	o.changed.Broadcast()
+}
