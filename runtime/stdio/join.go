@@ -103,9 +103,17 @@ func (j *Joint) Run(ctx context.Context) ([]error, error) {
 	for _, in := range j.ins {
 		go in.close() // so that one that does not read holds up no other
 	}
-	<-all
+	select {
+	case <-all:
+	case <-time.After(patience): // a client that does not read holds up what is left
+		j.client.close()
+		<-all
+	}
 	return errs, nil
 }
+
+// patience is longer than a server may take to end.
+const patience = 15 * time.Second
 
 // settle waits until servers have been asked for all that the client has asked
 // for.
