@@ -1,6 +1,7 @@
 package runtime
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
@@ -17,45 +18,57 @@ func (no *Refusal) Answer(id []byte, what string) []byte { return no.answer(id, 
 func Expands(template, uri string) bool { return expands(template, uri) }
 
 // Together judges what several servers of one client show: what one does to the
-// tools of another, and what their tools can do together. It returns, by the
-// server's place, the tools with a finding of high or above, by name. What one
-// server alone shows is its own Session's to judge.
-func Together(list []*rules.Rule, names []string, shown []Seen) []map[string]*Refusal {
+// tools of another, and what their tools can do together. Texts may speak of
+// tools by their own names and by those that the client has, which offered
+// returns. The result is, by the server's place, the tools with a finding of
+// high or above, by their own name. What one server alone shows is its own
+// Session's to judge.
+func Together(all []*rules.Rule, names []string, shown []Seen, offered func(server int, name string) string) []map[string]*Refusal {
 	out := make([]map[string]*Refusal, len(names))
 	place := map[string]int{}
-	client := &analyzers.Client{}
-	c := &analyzers.Catalog{}
 	for i, n := range names {
-		var surface analyzers.Surface
-		for _, raw := range shown[i].Tools {
-			if tool, _ := definition("tool", raw); tool != nil {
-				surface.Tools = append(surface.Tools, tool)
+		place[n], out[i] = i, map[string]*Refusal{}
+	}
+	for _, pass := range []struct {
+		families []string
+		name     func(server int, name string) string
+	}{
+		{[]string{"shd", "flw"}, func(_ int, name string) string { return name }},
+		{[]string{"shd"}, offered},
+	} {
+		client := &analyzers.Client{}
+		c := &analyzers.Catalog{}
+		own := map[[2]string]string{}
+		for i, n := range names {
+			var surface analyzers.Surface
+			for _, raw := range shown[i].Tools {
+				if tool, _ := definition("tool", raw); tool != nil {
+					called := pass.name(i, tool.Name.Raw())
+					own[[2]string{n, called}] = tool.Name.Raw()
+					tool.Name.Value = analyzers.Untrusted(called)
+					surface.Tools = append(surface.Tools, tool)
+				}
+			}
+			server := live(n, surface)
+			server.Client = client
+			c.Servers = append(c.Servers, server)
+		}
+		var list []*rules.Rule
+		for _, r := range all {
+			if slices.Contains(pass.families, r.Family()) {
+				list = append(list, r)
 			}
 		}
-		server := live(n, surface)
-		server.Client = client
-		c.Servers, place[n], out[i] = append(c.Servers, server), i, map[string]*Refusal{}
-	}
-	for _, f := range rules.Check(c, list) {
-		i, ok := place[f.Server]
-		if !ok || f.Tool == "" || f.Severity < rules.High || out[i][f.Tool] != nil {
-			continue
-		}
-		out[i][f.Tool] = &Refusal{
-			Rule: f.Rule.ID, Reason: name("tool", f.Tool) + ", beside the other servers: " + wrong(f),
-			Next:     "review the server, or connect it without the others",
-			Findings: recorded([]rules.Finding{f}, rules.High),
-		}
-	}
-	return out
-}
-
-// BetweenServers are the rules that see more with several servers in view.
-func BetweenServers(all []*rules.Rule) []*rules.Rule {
-	var out []*rules.Rule
-	for _, r := range all {
-		if f := r.Family(); f == "shd" || f == "flw" {
-			out = append(out, r)
+		for _, f := range rules.Check(c, list) {
+			called, ok := own[[2]string{f.Server, f.Tool}]
+			if !ok || f.Severity < rules.High || out[place[f.Server]][called] != nil {
+				continue
+			}
+			out[place[f.Server]][called] = &Refusal{
+				Rule: f.Rule.ID, Reason: name("tool", called) + ", beside the other servers: " + wrong(f),
+				Next:     "review the server, or connect it without the others",
+				Findings: recorded([]rules.Finding{f}, rules.High),
+			}
 		}
 	}
 	return out

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
-	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/runtime"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
 	"github.com/sallyport-mcp/sallyport/runtime/mux"
@@ -61,7 +60,8 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 		return fail(w, err)
 	}
 	defer done()
-	for i, slug := range mux.Slugs(names) {
+	slugs := mux.Slugs(names)
+	for i, slug := range slugs {
 		if slug != names[i] {
 			say("%s is offered as %s", analyzers.Untrusted(names[i]), slug)
 		}
@@ -74,8 +74,10 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 	}
 	joined := mux.New(mux.Options{
 		Servers: names, Version: "1",
-		Record:   audit.Record{Session: all[0].session.ID, Mode: string(o.mode), Server: &audit.Server{Name: "sallyport"}, Who: &who},
-		Withheld: func() []map[string]bool { return together(all, names, note) },
+		Record: audit.Record{Session: all[0].session.ID, Mode: string(o.mode), Server: &audit.Server{Name: "sallyport"}, Who: &who},
+		Withheld: func() []map[string]bool {
+			return together(all, names, func(i int, name string) string { return mux.Offer(slugs[i], name) }, note)
+		},
 		LeftOut: func(i int, reason string) {
 			say("%s is left out: %s", analyzers.Untrusted(names[i]), reason)
 		},
@@ -111,19 +113,15 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 
 // together judges what the servers show with all of them in view. It returns
 // the tools that must not be offered.
-func together(all []*one, names []string, note func(*audit.Record) error) []map[string]bool {
+func together(all []*one, names []string, offered func(int, string) string, note func(*audit.Record) error) []map[string]bool {
 	shown := make([]runtime.Seen, len(all))
 	for i, s := range all {
 		if s.session.Stopped() == nil {
 			shown[i], _ = s.session.Seen()
 		}
 	}
-	var list []*rules.Rule
-	if all[0].guard.Rules != nil {
-		list = runtime.BetweenServers(all[0].guard.Rules())
-	}
 	out := make([]map[string]bool, len(all))
-	for i, refusals := range runtime.Together(list, names, shown) {
+	for i, refusals := range runtime.Together(all[0].guard.Rules(), names, shown, offered) {
 		records, enforced := all[i].session.Withhold(refusals, time.Now())
 		for k := range records {
 			if err := note(&records[k]); err != nil {

@@ -96,7 +96,7 @@ func (m *Mux) index(kind string) {
 				t.owners[it.name] = map[int]bool{}
 			}
 			t.owners[it.name][i] = true
-			to, offered := target{i, it.name}, offer(s.slug, it.name)
+			to, offered := target{i, it.name}, Offer(s.slug, it.name)
 			if old, ok := t.names[offered]; ok && old != to {
 				both[offered] = true
 			}
@@ -164,7 +164,7 @@ func (m *Mux) answerList(q *request, kind string, v *Verdict) {
 				t.rest = append(t.rest, it.raw)
 				continue
 			}
-			offered := offer(s.slug, it.name)
+			offered := Offer(s.slug, it.name)
 			if t.names[offered] != (target{i, it.name}) || seen[it.name] || t.hides(i, it.name) {
 				continue
 			}

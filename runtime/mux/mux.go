@@ -78,6 +78,7 @@ type Mux struct {
 
 	asking   bool // the greeting is under way
 	greeted  bool // the client has its answer
+	left     bool // the client has gone
 	ready    bool // the client has said notifications/initialized
 	protocol string
 
@@ -567,7 +568,7 @@ func (m *Mux) gone(server int, v *Verdict) {
 // changed tells the client that a list is another one.
 func (m *Mux) changed(kind string, v *Verdict) {
 	m.tables[kind].forget()
-	if m.greeted {
+	if m.greeted && !m.left {
 		v.ToClient = append(v.ToClient, []byte(`{"jsonrpc":"2.0","method":"notifications/`+kind+`s/list_changed"}`))
 	}
 }
@@ -637,4 +638,12 @@ func (m *Mux) Busy() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return len(m.gathers) > 0 || len(m.waiting) > 0
+}
+
+// Leave notes that the client has closed its side: it needs no more news, only
+// the answers that it waits for.
+func (m *Mux) Leave() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.left = true
 }

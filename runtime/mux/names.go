@@ -74,10 +74,10 @@ func hash(parts ...string) string {
 // tail is how many digits of its hash end a name that was made shorter.
 const tail = 16
 
-// offer is what a client sees of a server's name. A name that would be longer
+// Offer is what a client sees of a server's name. A name that would be longer
 // than clients take is cut and ends in "_" and digits of a hash; so does every
 // name that ends so by itself, so that none can be taken for a shortened one.
-func offer(slug, name string) string {
+func Offer(slug, name string) string {
 	whole := slug + separator + name
 	if len(whole) <= longestName && !hashed(name) {
 		return whole
@@ -103,5 +103,5 @@ func hashed(name string) bool {
 // false for a shortened name, which only a list can tell.
 func split(offered string) (slug, name string, ok bool) {
 	slug, name, ok = strings.Cut(offered, separator)
-	return slug, name, ok && offer(slug, name) == offered
+	return slug, name, ok && Offer(slug, name) == offered
 }

@@ -32,6 +32,7 @@ type Joint struct {
 	JoinOptions
 	client *outlet
 	ins    []*outlet
+	flow   sync.RWMutex // read-held while a frame of a server is judged and what follows is on its way to servers
 }
 
 // NewJoint prepares a connection.
@@ -100,6 +101,7 @@ func (j *Joint) Run(ctx context.Context) ([]error, error) {
 	case <-ctx.Done():
 	case <-j.client.broken:
 	}
+	j.Mux.Leave()
 	for _, in := range j.ins {
 		go in.close() // so that one that does not read holds up no other
 	}
@@ -118,9 +120,15 @@ const patience = 15 * time.Second
 // settle waits until servers have been asked for all that the client has asked
 // for.
 func (j *Joint) settle(ctx context.Context) {
-	for j.Mux.Busy() && ctx.Err() == nil {
+	busy := func() bool {
+		j.flow.Lock() // what is on its way has arrived
+		defer j.flow.Unlock()
+		return j.Mux.Busy()
+	}
+	for busy() {
 		select {
 		case <-ctx.Done():
+			return
 		case <-j.client.broken:
 			return
 		case <-time.After(time.Millisecond):
@@ -164,21 +172,22 @@ func (j *Joint) fromServer(i int, out io.Reader) {
 			break
 		}
 		if err == nil {
-			j.Mux.FromServer(i, f.Bytes, &v, time.Now())
-			j.pass(&v)
+			j.pass(&v, func() { j.Mux.FromServer(i, f.Bytes, &v, time.Now()) })
 		}
 	}
-	j.Mux.Lost(i, "the server has ended", &v, time.Now())
-	j.pass(&v)
+	j.pass(&v, func() { j.Mux.Lost(i, "the server has ended", &v, time.Now()) })
 }
 
-// pass sends what has come of a server's frame. Towards servers nothing waits:
+// pass sends what comes of a server's frame. Towards servers nothing waits:
 // whoever reads one server must not wait for another.
-func (j *Joint) pass(v *mux.Verdict) {
+func (j *Joint) pass(v *mux.Verdict, judge func()) {
+	j.flow.RLock()
+	judge()
 	j.note(v)
 	for _, f := range v.ToServer {
 		j.ins[f.Server].push(f.Bytes)
 	}
+	j.flow.RUnlock()
 	for _, f := range v.ToClient {
 		j.client.write(f, nil, nil, false)
 	}
@@ -202,8 +211,7 @@ func (j *Joint) expire(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			j.Mux.Expire(&v, time.Now())
-			j.pass(&v)
+			j.pass(&v, func() { j.Mux.Expire(&v, time.Now()) })
 		}
 	}
 }
