@@ -79,7 +79,7 @@ func FuzzMux(f *testing.F) {
 					t.Fatalf("to the client: %s: %s", err, frame)
 				}
 				for i := range all {
-					if all[i].Kind == jsonrpc.Response {
+					if all[i].Kind == jsonrpc.Response && key(&all[i]) != "null" {
 						answered[key(&all[i])]++
 					}
 				}
@@ -96,11 +96,12 @@ func FuzzMux(f *testing.F) {
 				if all[0] = m; strings.HasPrefix(strings.TrimLeft(rest, " \t"), "[") {
 					all, err = scan.ScanBatch([]byte(rest), nil)
 				}
+				cancels = cancels || err != nil
 				for i := range all {
 					if err == nil && all[i].Kind == jsonrpc.Request {
 						asked[key(&all[i])]++
 					}
-					cancels = cancels || all[i].Method == "notifications/cancelled" || err != nil
+					cancels = cancels || all[i].Method == "notifications/cancelled"
 				}
 				w.m.FromClient([]byte(rest), &w.v, start)
 			case '0', '1':
