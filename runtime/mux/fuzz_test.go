@@ -63,7 +63,7 @@ func FuzzMux(f *testing.F) {
 			for _, frame := range w.v.ToServer {
 				var m jsonrpc.Message
 				if scan.Scan(frame.Bytes, &m) != nil {
-					t.Fatalf("to a server: %s", frame.Bytes)
+					t.Fatalf("to a server: %q", frame.Bytes)
 				}
 				if id := string(m.ID.In(m.Bytes)); m.Kind == jsonrpc.Request && strings.HasPrefix(id, `"`+prefix) {
 					pending[frame.Server] = append(pending[frame.Server], id)

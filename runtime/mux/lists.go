@@ -41,7 +41,7 @@ func items(kind string, msg *jsonrpc.Message) []item {
 	for _, el := range jsonrpc.Elements(msg.Bytes, msg.Find(msg.Result, lists[kind].member)) {
 		raw := bytes.Clone(el.In(msg.Bytes))
 		at := jsonrpc.Find(raw, jsonrpc.Range{End: len(raw)}, lists[kind].name)
-		if name := (&jsonrpc.Message{Bytes: raw}).Text(at, nil); name != nil {
+		if name := (&jsonrpc.Message{Bytes: raw}).Text(at, nil); len(name) > 0 {
 			out = append(out, item{string(name), raw, at})
 		}
 	}

@@ -103,5 +103,5 @@ func hashed(name string) bool {
 // false for a shortened name, which only a list can tell.
 func split(offered string) (slug, name string, ok bool) {
 	slug, name, ok = strings.Cut(offered, separator)
-	return slug, name, ok && Offer(slug, name) == offered
+	return slug, name, ok && name != "" && Offer(slug, name) == offered
 }
