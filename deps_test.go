@@ -39,6 +39,7 @@ var walls = []struct {
 	{"rules/catalog", []string{"analyzers", "manifest", "rules"}, []string{"net", "os", "os/exec", "time"}},
 	{"rules", []string{"analyzers", "manifest"}, []string{"net", "os", "os/exec", "time"}},
 	{"runtime/stdio", []string{"analyzers", "runtime"}, []string{"net"}},
+	{"runtime/mux", []string{"runtime", "runtime/audit", "runtime/jsonrpc"}, []string{"net", "os/exec"}},
 	{"runtime/telemetry", []string{"runtime/audit"}, []string{"os/exec"}},
 	{"runtime", []string{"analyzers", "manifest", "rules", "registry"}, []string{"net", "os/exec"}},
 }

@@ -140,6 +140,9 @@ func (s *Session) mayUse(l *listing, m *jsonrpc.Message, q *request, now time.Ti
 		return &Refusal{Rule: RuleHidden, Reason: fmt.Sprintf("the server's list has no %s", name(l.kind, q.name)), Next: "ask for the list again"}, ""
 	}
 	if l.kind == "tool" {
+		if no := s.withheld[q.name]; no != nil {
+			return no, ""
+		}
 		if s.guard.pins != nil {
 			if p := s.guard.pins.items[key("tool", q.name)]; p != nil && p.tool != nil {
 				if fault := p.argumentsOf().check(m.Bytes, m.Arguments); fault != "" {

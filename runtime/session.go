@@ -39,18 +39,19 @@ type Session struct {
 	day      int64  // since 1970, in UTC
 	today    string // the same as a date
 
-	open   map[string]*request // of the client and our own, without an answer, by the key of their id
-	asked  map[string]string   // of the server: method by the key of its id
-	tokens map[string]bool     // progress tokens of open requests
-	linked map[string]bool     // URIs that results have handed out
-	sent   []string            // the last words to the server that may be parts of a credential
-	lists  map[string]*listing // by kind
-	calls  []held
-	made   map[int]calls // by limit: see limited
-	due    atomic.Int64  // when the first call has taken too long, in Unix nanoseconds; 0: none can
-	own    int
-	prefix string
-	meta   []byte // what every request needs in _meta (2026-07-28), as the client last said it
+	open     map[string]*request // of the client and our own, without an answer, by the key of their id
+	asked    map[string]string   // of the server: method by the key of its id
+	tokens   map[string]bool     // progress tokens of open requests
+	linked   map[string]bool     // URIs that results have handed out
+	sent     []string            // the last words to the server that may be parts of a credential
+	lists    map[string]*listing // by kind
+	withheld map[string]*Refusal // tools that other servers make dangerous
+	calls    []held
+	made     map[int]calls // by limit: see limited
+	due      atomic.Int64  // when the first call has taken too long, in Unix nanoseconds; 0: none can
+	own      int
+	prefix   string
+	meta     []byte // what every request needs in _meta (2026-07-28), as the client last said it
 
 	instructions *string // as the server gave them; nil before the handshake
 	info         json.RawMessage

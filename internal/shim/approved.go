@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
-	"github.com/sallyport-mcp/sallyport/analyzers/clientconfig"
 	"github.com/sallyport-mcp/sallyport/analyzers/statement"
 	"github.com/sallyport-mcp/sallyport/manifest"
 	"github.com/sallyport-mcp/sallyport/registry"
@@ -409,51 +408,4 @@ func (a *approved) changed() bool {
 		}
 	}
 	return false
-}
-
-// declared reads the command line of a server from a client's configuration.
-func (o *options) declared() error {
-	content, err := os.ReadFile(o.servers)
-	if err != nil {
-		return hint("--servers FILE", "%s: %s", analyzers.Untrusted(o.servers), reason(err))
-	}
-	c, err := configuration(filepath.ToSlash(o.servers), content)
-	if err != nil {
-		return hint("a file such as .mcp.json", "%s: %s", analyzers.Untrusted(o.servers), err)
-	}
-	var names []string
-	for _, s := range c.Servers {
-		names = append(names, s.Name.String())
-		if s.Name.Raw() != o.name {
-			continue
-		}
-		if s.Launch == nil || s.Disabled {
-			return hint("", "%s: server %q has no command, or is disabled", analyzers.Untrusted(o.servers), s.Name)
-		}
-		for _, w := range s.Launch.Argv {
-			o.argv = append(o.argv, w.Raw())
-		}
-		o.dir = s.Cwd.Raw()
-		return nil
-	}
-	return hint("it declares "+strings.Join(names, ", "), "%s declares no server %q", analyzers.Untrusted(o.servers), analyzers.Untrusted(o.name))
-}
-
-// configuration reads a client's configuration, whichever client's it is.
-func configuration(name string, content []byte) (*analyzers.Catalog, error) {
-	file := analyzers.File{Source: &analyzers.Source{Path: name, Bytes: content}, Exposure: analyzers.Active}
-	err := error(analyzers.ErrForeign)
-	for _, a := range clientconfig.Analyzers() {
-		var c analyzers.Catalog
-		if a.Match(name) == analyzers.Ignored {
-			continue
-		}
-		switch fault := a.Analyze(file, &c); {
-		case fault == nil && len(c.Servers) > 0:
-			return &c, nil
-		case fault != nil && !errors.Is(fault, analyzers.ErrForeign):
-			err = fault
-		}
-	}
-	return nil, err
 }

@@ -17,7 +17,7 @@ const usage = `sallyport run: start an MCP server behind the shim
 
 USAGE
   sallyport run --registry FILE [options] -- CMD [ARGS...]
-  sallyport run --registry FILE --servers CONFIG --name NAME [options]
+  sallyport run --registry FILE --servers CONFIG [--name NAME]... [options]
 
 The registry says who may use which server and tools. What the server shows is held against the manifest of its entry;
 what it says is judged; each decision is one record of --audit.
@@ -31,8 +31,9 @@ OPTIONS
   --issuer URL          (only sallyport, not sallyport-shim)
   --manifest FILE       the server's manifest, where the registry does not say where it is
   --policy PATH         more policies: a .cedar file or a folder of them; repeatable
-  --servers CONFIG      a client configuration that declares the server called --name
-  --name NAME           what the client calls the server
+  --servers CONFIG      a client configuration: all its servers with a command behind one connection, their tools
+                        called SERVER__TOOL
+  --name NAME           what the client calls the server; with --servers, repeatable: only these, and one alone as it is
   --as WHO              unit=, project=, environment=, role=, client= (default: $SALLYPORT_AS)
   --agent NAME          on whose behalf the client speaks, for policies and records (default: $SALLYPORT_AGENT)
   --mode MODE           enforce (default), warn, observe
@@ -68,6 +69,7 @@ type options struct {
 	minProtocol, breakGlass               string
 	maxLine                               int
 	argv                                  []string
+	several                               []*options // one of each server, where there are more than one
 }
 
 // list is a flag that may be repeated.
@@ -81,7 +83,7 @@ func parse(args []string, w World) (*options, error) {
 	o := &options{}
 	f := flag.NewFlagSet("run", flag.ContinueOnError)
 	f.SetOutput(io.Discard)
-	mode := ""
+	mode, names := "", []string(nil)
 	f.StringVar(&o.registry, "registry", env(w, "SALLYPORT_REGISTRY"), "")
 	f.StringVar(&o.signature.Key, "key", "", "")
 	f.StringVar(&o.signature.Bundle, "bundle", "", "")
@@ -91,7 +93,7 @@ func parse(args []string, w World) (*options, error) {
 	f.StringVar(&o.manifest, "manifest", "", "")
 	f.Var((*list)(&o.policies), "policy", "")
 	f.StringVar(&o.servers, "servers", "", "")
-	f.StringVar(&o.name, "name", "", "")
+	f.Var((*list)(&names), "name", "")
 	f.StringVar(&o.as, "as", env(w, "SALLYPORT_AS"), "")
 	f.StringVar(&o.agent, "agent", env(w, "SALLYPORT_AGENT"), "")
 	f.StringVar(&mode, "mode", string(runtime.Enforce), "")
@@ -125,10 +127,12 @@ func parse(args []string, w World) (*options, error) {
 		return nil, hint(example, "no server is named: its command line comes after --")
 	case len(o.argv) > 0 && o.servers != "":
 		return nil, hint(example, "--servers and a command line are two ways of saying what is started; use one")
-	case o.servers != "" && o.name == "":
-		return nil, hint("--servers .mcp.json --name files", "--servers needs --name")
 	case o.breakGlass != "" && (o.auditFile == "" || o.lossyAudit):
 		return nil, hint("--audit FILE, without --lossy-audit", "--break-glass is recorded or not done")
+	case o.servers == "" && len(names) > 1:
+		return nil, hint("--servers .mcp.json --name files --name mail", "one command line is one server, and has one --name")
+	case o.servers != "" && len(names) != 1 && o.manifest != "":
+		return nil, hint("put the manifests beside the registry", "--manifest is of one server")
 	case !known(o.minProtocol):
 		return nil, hint("one of "+strings.Join(runtime.MinVersions(), ", "), "--min-protocol %q is no version of MCP", analyzers.Untrusted(o.minProtocol))
 	}
@@ -142,11 +146,14 @@ func parse(args []string, w World) (*options, error) {
 		return nil, hint("sallyport run --metrics has it", "this program has no --metrics")
 	}
 	if o.servers != "" {
-		if err := o.declared(); err != nil {
+		if err := o.declared(names, w); err != nil {
 			return nil, err
 		}
 	}
-	if o.name == "" {
+	if len(names) == 1 {
+		o.name = names[0]
+	}
+	if o.name == "" && o.several == nil {
 		o.name = strings.TrimSuffix(filepath.Base(o.argv[0]), ".exe")
 	}
 	return o, nil

@@ -22,7 +22,6 @@ import (
 	"github.com/sallyport-mcp/sallyport/registry"
 	"github.com/sallyport-mcp/sallyport/runtime"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
-	"github.com/sallyport-mcp/sallyport/runtime/identity"
 	"github.com/sallyport-mcp/sallyport/runtime/observed"
 	"github.com/sallyport-mcp/sallyport/runtime/stdio"
 )
@@ -91,67 +90,36 @@ func (o *options) run(ctx context.Context, w World) int {
 			fmt.Fprintf(w.Stderr, "sallyport: "+format+"\n", args...)
 		}
 	}
-	exe, err := identity.Open(o.argv, o.dir, w.Env)
-	if err != nil {
-		return fail(w, hint("is it installed, and in PATH?", "%s cannot be started: %s", analyzers.Untrusted(o.argv[0]), err))
-	}
-	defer exe.Close()
-	src := &approved{options: o, world: w, say: say, exe: exe}
-	guard, err := src.load(time.Now())
-	if err != nil {
-		return fail(w, err)
-	}
-	who, server := o.records(guard)
-	session := runtime.NewSession(guard, server, who)
-
-	write, done, err := o.audit(ctx, w, say)
-	if err != nil {
-		return fail(w, err)
-	}
-	defer done()
-	if o.breakGlass != "" {
-		say("--break-glass: dates of approvals count no more: %s", analyzers.Untrusted(o.breakGlass))
-	}
-	guards := make(chan *runtime.Guard)
-	watching, stop := context.WithCancel(ctx)
-	defer stop()
-	go src.watch(watching, guards)
-	if o.mode == runtime.Observe {
-		defer o.observe(watching, session, say)()
-	}
-
-	command := exec.Command(o.argv[0], o.argv[1:]...)
-	command.Err = nil // identity.Open has found it
-	command.Env, command.Dir = o.environment(w, guard, say), o.dir
-	held := false
-	if src.pinned {
-		command.Path, command.ExtraFiles, held = exe.Start(3)
-	} else {
-		command.Path = exe.Path
-	}
 	// A client that is gone is an error of the write: the server is still to be
 	// ended and the log to be closed. Caught, not ignored: the server would
 	// inherit that.
 	broken := make(chan os.Signal, 1)
 	signal.Notify(broken, syscall.SIGPIPE)
 	defer signal.Stop(broken)
-	err = stdio.Run(ctx, stdio.Options{
-		Session: session, Command: command, Launcher: launches(o.argv), Stdin: w.Stdin, Stdout: w.Stdout, Stderr: w.Stderr,
-		Record: func(r *audit.Record) error {
-			tell(w.Stderr, o, r)
-			return write(r)
-		},
-		LossyAudit: o.lossyAudit, Guards: guards, MaxLine: o.maxLine,
-		Answered: func(pid int) *runtime.Refusal {
-			go func() { // not before: the server's own start comes first
-				guard.Warm()
-				if w.Warm != nil {
-					w.Warm()
-				}
-			}()
-			return src.answered(pid, held)
-		},
-	})
+	if o.breakGlass != "" {
+		say("--break-glass: dates of approvals count no more: %s", analyzers.Untrusted(o.breakGlass))
+	}
+	if o.several != nil {
+		return o.runSeveral(ctx, w, say)
+	}
+	s, err := o.prepare(w, say)
+	if err != nil {
+		return fail(w, err)
+	}
+	defer s.exe.Close()
+	write, done, err := o.audit(ctx, w, say)
+	if err != nil {
+		return fail(w, err)
+	}
+	defer done()
+	return exitCode(w, s.serve(ctx, w.Stdin, w.Stdout, func(r *audit.Record) error {
+		tell(w.Stderr, o, r)
+		return write(r)
+	}))
+}
+
+// exitCode is the program's, by how a run has ended.
+func exitCode(w World, err error) int {
 	var exit *exec.ExitError
 	switch {
 	case err == nil:

@@ -129,3 +129,32 @@ func TestServers(t *testing.T) {
 		t.Errorf("%d %s", code, log.String())
 	}
 }
+
+// TestSeveral: two servers behind one connection; one ends, the other goes on.
+func TestSeveral(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	write(t, at("capture.json"), capture)
+	argv := []string{os.Args[0], at("capture.json")}
+	write(t, at("registry.yaml"), document(argv, "approved"))
+	write(t, at(".mcp.json"), fmt.Sprintf(`{"mcpServers":{"east":{"command":%[1]q,"args":[%[2]q]},"west":{"command":%[1]q,"args":[%[2]q]}}}`, argv[0], argv[1]))
+	r := start(t, "--registry", at("registry.yaml"), "--servers", at(".mcp.json"), "--state", at("state"))
+	if got := r.call(`"tools/list"`); !strings.Contains(got, `"east__tides"`) || !strings.Contains(got, `"west__tides"`) {
+		t.Fatal(got)
+	}
+	if got := r.call(`"tools/call","params":{"name":"east__tides","arguments":{"exit":3}}`); !strings.Contains(got, "shim/server-lost") {
+		t.Fatal(got)
+	}
+	if news, err := r.out.ReadString('\n'); err != nil || !strings.Contains(news, "notifications/tools/list_changed") {
+		t.Fatal(news, err)
+	}
+	if got := r.call(`"tools/call","params":{"name":"east__tides","arguments":{}}`); !strings.Contains(got, "shim/server-lost") {
+		t.Fatal(got)
+	}
+	if got := r.call(`"tools/call","params":{"name":"west__tides","arguments":{}}`); !strings.Contains(got, `"result"`) {
+		t.Fatal(got)
+	}
+	if got := r.call(`"tools/list"`); strings.Contains(got, `"east__tides"`) || !strings.Contains(got, `"west__tides"`) {
+		t.Fatal(got)
+	}
+}

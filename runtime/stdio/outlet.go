@@ -1,9 +1,11 @@
 package stdio
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -64,9 +66,13 @@ func (o *outlet) write(f, frame, line []byte, straight bool) {
 			o.buf = append(append(o.buf[:0], f...), '\n')
 			line = o.buf
 		}
-		if line = o.put(line, prompt); len(line) == 0 {
-			return
+		if rest := o.put(line, prompt); len(rest) > 0 && !o.closed {
+			// Before all that has come meanwhile: a part of it may be written.
+			o.backlog = slices.Insert(o.backlog, 0, bytes.Clone(rest))
+			o.size += len(rest)
+			o.changed.Broadcast()
 		}
+		return
 	}
 	for o.size > maxBacklog && !o.closed {
 		if straight && o.overflow != nil {
@@ -158,4 +164,16 @@ func (o *outlet) close() {
 	if c, ok := o.w.(io.Closer); ok {
 		_ = c.Close()
 	}
+}
+
+// push is write for what must not wait: few and short frames.
+func (o *outlet) push(f []byte) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.closed {
+		return
+	}
+	o.backlog = append(o.backlog, append(append(make([]byte, 0, len(f)+1), f...), '\n'))
+	o.size += len(f) + 1
+	o.changed.Broadcast()
 }

@@ -1,0 +1,75 @@
+package shim
+
+import (
+	"context"
+	"io"
+	"os/exec"
+	"time"
+
+	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/runtime"
+	"github.com/sallyport-mcp/sallyport/runtime/audit"
+	"github.com/sallyport-mcp/sallyport/runtime/identity"
+	"github.com/sallyport-mcp/sallyport/runtime/stdio"
+)
+
+// one is a server that is ready to be started.
+type one struct {
+	*options
+	world   World
+	say     func(string, ...any)
+	exe     *identity.Executable
+	src     *approved
+	guard   *runtime.Guard
+	session *runtime.Session
+}
+
+// prepare finds what is to be started and reads what was approved of it. Its
+// exe is to be closed.
+func (o *options) prepare(w World, say func(string, ...any)) (*one, error) {
+	exe, err := identity.Open(o.argv, o.dir, w.Env)
+	if err != nil {
+		return nil, hint("is it installed, and in PATH?", "%s cannot be started: %s", analyzers.Untrusted(o.argv[0]), err)
+	}
+	src := &approved{options: o, world: w, say: say, exe: exe}
+	guard, err := src.load(time.Now())
+	if err != nil {
+		_ = exe.Close()
+		return nil, err
+	}
+	who, server := o.records(guard)
+	return &one{o, w, say, exe, src, guard, runtime.NewSession(guard, server, who)}, nil
+}
+
+// serve starts the server and serves until one side ends: stdio.Run's errors.
+func (s *one) serve(ctx context.Context, in io.Reader, out io.Writer, record func(*audit.Record) error) error {
+	guards := make(chan *runtime.Guard)
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go s.src.watch(watching, guards)
+	if s.mode == runtime.Observe {
+		defer s.observe(watching, s.session, s.say)()
+	}
+	command := exec.Command(s.argv[0], s.argv[1:]...)
+	command.Err = nil // identity.Open has found it
+	command.Env, command.Dir = s.environment(s.world, s.guard, s.say), s.dir
+	held := false
+	if s.src.pinned {
+		command.Path, command.ExtraFiles, held = s.exe.Start(3)
+	} else {
+		command.Path = s.exe.Path
+	}
+	return stdio.Run(ctx, stdio.Options{
+		Session: s.session, Command: command, Launcher: launches(s.argv), Stdin: in, Stdout: out, Stderr: s.world.Stderr,
+		Record: record, LossyAudit: s.lossyAudit, Guards: guards, MaxLine: s.maxLine,
+		Answered: func(pid int) *runtime.Refusal {
+			go func() { // not before: the server's own start comes first
+				s.guard.Warm()
+				if s.world.Warm != nil {
+					s.world.Warm()
+				}
+			}()
+			return s.src.answered(pid, held)
+		},
+	})
+}

@@ -1,0 +1,140 @@
+package shim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/runtime"
+	"github.com/sallyport-mcp/sallyport/runtime/audit"
+	"github.com/sallyport-mcp/sallyport/runtime/mux"
+	"github.com/sallyport-mcp/sallyport/runtime/stdio"
+)
+
+// runSeveral serves all servers of --servers behind one connection.
+func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...any)) int {
+	if w.Warm != nil { // once for all of them
+		w.Warm = sync.OnceFunc(w.Warm)
+	}
+	w.Stderr = &lockedWriter{w: w.Stderr}
+	said := map[string]bool{}
+	once := func(format string, args ...any) { // each reads the same registry
+		if text := fmt.Sprintf(format, args...); !said[text] {
+			said[text] = true
+			say("%s", text)
+		}
+	}
+	var all []*one
+	var names []string
+	defer func() {
+		for _, s := range all {
+			_ = s.exe.Close()
+		}
+	}()
+	for _, server := range o.several {
+		s, err := server.prepare(w, once)
+		var missing *hinted
+		if errors.As(err, &missing) && server.installed(w) != nil {
+			say("%s is left out: %s", analyzers.Untrusted(server.name), err)
+			continue
+		}
+		if err != nil {
+			return fail(w, err)
+		}
+		s.say = func(format string, args ...any) {
+			say("%s: "+format, append([]any{analyzers.Untrusted(server.name)}, args...)...)
+		}
+		s.src.say = s.say
+		all, names = append(all, s), append(names, server.name)
+	}
+	if len(all) == 0 {
+		return fail(w, hint("are they installed, and in PATH?", "none of the servers can be started"))
+	}
+	write, done, err := o.audit(ctx, w, say)
+	if err != nil {
+		return fail(w, err)
+	}
+	defer done()
+	slugs := mux.Slugs(names)
+	for i, slug := range slugs {
+		if slug != names[i] {
+			say("%s is offered as %s", analyzers.Untrusted(names[i]), slug)
+		}
+	}
+
+	who, _ := o.records(all[0].guard)
+	note := func(r *audit.Record) error {
+		tell(w.Stderr, o, r)
+		return write(r)
+	}
+	joined := mux.New(mux.Options{
+		Servers: names, Version: "1",
+		Record: audit.Record{Session: all[0].session.ID, Mode: string(o.mode), Server: &audit.Server{Name: "sallyport"}, Who: &who},
+		Withheld: func() []map[string]bool {
+			return together(all, names, func(i int, name string) string { return mux.Offer(slugs[i], name) }, note)
+		},
+		LeftOut: func(i int, reason string) {
+			say("%s is left out: %s", analyzers.Untrusted(names[i]), reason)
+		},
+	})
+	var joint *stdio.Joint
+	joint = stdio.NewJoint(stdio.JoinOptions{
+		Mux: joined, Servers: len(all), Stdin: w.Stdin, Stdout: w.Stdout, MaxLine: o.maxLine, Record: note,
+		Serve: func(ctx context.Context, i int, in io.Reader, out io.Writer) error {
+			return all[i].serve(ctx, in, out, func(r *audit.Record) error {
+				err := note(r)
+				if r.Decision == audit.Stop && r.Enforced {
+					joint.Stopped(i)
+				}
+				return err
+			})
+		},
+	})
+	errs, err := joint.Run(ctx)
+	if err != nil {
+		return fail(w, err)
+	}
+	// One server that has served makes a run that has: the others are in the log.
+	if slices.Contains(errs, nil) {
+		return 0
+	}
+	for _, err := range errs {
+		if !errors.Is(err, stdio.ErrRefused) {
+			return exitCode(w, err)
+		}
+	}
+	return exitRefused
+}
+
+// together judges what the servers show with all of them in view. It returns
+// the tools that must not be offered.
+func together(all []*one, names []string, offered func(int, string) string, note func(*audit.Record) error) []map[string]bool {
+	shown := make([]runtime.Seen, len(all))
+	for i, s := range all {
+		if s.session.Stopped() == nil {
+			shown[i], _ = s.session.Seen()
+		}
+	}
+	out := make([]map[string]bool, len(all))
+	for i, refusals := range runtime.Together(all[0].guard.Rules(), names, shown, offered) {
+		records, enforced := all[i].session.Withhold(refusals, time.Now())
+		for k := range records {
+			if err := note(&records[k]); err != nil {
+				continue // what is withheld stays so
+			}
+		}
+		if !enforced {
+			continue
+		}
+		out[i] = map[string]bool{}
+		for name := range refusals {
+			out[i][name] = true
+		}
+	}
+	return out
+}
