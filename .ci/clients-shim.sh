@@ -63,6 +63,11 @@ cat >"$work/tools.json" <<'JSON'
 ]}
 JSON
 cp "$work/tools.json" "$work/other.json"
+cat >"$work/pilot.json" <<'JSON'
+{"tools": [
+  {"name": "tides", "description": "Returns how the tide runs at a buoy.", "inputSchema": {"type": "object", "properties": {"text": {"type": "string", "description": "The buoy"}}}}
+]}
+JSON
 cat >"$work/registry.yaml" <<YAML
 apiVersion: sallyport/v1
 kind: Registry
@@ -72,6 +77,10 @@ servers:
     status: approved
     match: {argv: ["$work/harbour", "$work/tools.json"]}
     tools: {deny: [erase]}
+    evidence: {approvedBy: test, approvedAt: "2026-11-22", reason: a test}
+  - id: pilot
+    status: approved
+    match: {argv: ["$work/harbour", "$work/pilot.json"]}
     evidence: {approvedBy: test, approvedAt: "2026-11-22", reason: a test}
   - id: modern
     status: approved
@@ -90,11 +99,20 @@ args_json() { tail -n +2 | node -e 'console.log(JSON.stringify(require("fs").rea
 harbour_args="$(argv harbour "$work/harbour" "$work/tools.json" | args_json)"
 modern_args="$(argv modern "$cache/everything-server" | args_json)"
 evil_args="$(argv evil "$work/harbour" "$work/other.json" | args_json)"
+# all is three servers behind one connection.
+cat >"$work/servers.json" <<EOF1
+{"mcpServers": {
+  "harbour": {"command": "$work/harbour", "args": ["$work/tools.json"]},
+  "pilot": {"command": "$work/harbour", "args": ["$work/pilot.json"]},
+  "evil": {"command": "$work/harbour", "args": ["$work/other.json"]}
+}}
+EOF1
 cat >"$work/mcp.json" <<EOF2
 {"mcpServers": {
   "harbour": {"command": "$work/sallyport-shim", "args": $harbour_args},
   "modern": {"command": "$work/sallyport-shim", "args": $modern_args},
-  "evil": {"command": "$work/sallyport-shim", "args": $evil_args}
+  "evil": {"command": "$work/sallyport-shim", "args": $evil_args},
+  "all": {"command": "$work/sallyport-shim", "args": ["run", "--registry", "$work/registry.yaml", "--servers", "$work/servers.json", "--state", "$work/state", "--audit", "$work/all.jsonl"]}
 }}
 EOF2
 
@@ -148,6 +166,11 @@ test_claude() {
 	called modern test_simple_text '{}'
 	want claude-code 'a call of 2026-07-28 goes there and back' yes '"tool_result".*simple text' "$work/out"
 	recorded claude-code 'and is recorded as such' yes modern '"method":"tools/call","name":"test_simple_text".*"protocol":"2026-07-28","decision":"allow"'
+	called all harbour__tides '{"text":"high water is at ten"}'
+	want claude-code 'several servers: a call goes to its server and back' yes '"tool_result".*high water is at ten' "$work/out"
+	want claude-code 'several servers: the other one has the same tool' yes 'mcp__all__pilot__tides' "$work/stub"
+	want claude-code 'several servers: neither denied tools nor the unapproved server' no 'mcp__all__(harbour__erase|evil)' "$work/stub"
+	recorded claude-code 'several servers: recorded under its own name' yes all '"name":"harbour".*"method":"tools/call","name":"tides".*"decision":"allow"'
 	judged claude-code
 }
 
@@ -177,6 +200,16 @@ test_inspector() {
 		want inspector "$era: the unapproved server fails" no '^exit 0$' "$work/out"
 		want inspector "$era: with the reason" yes 'not approve|approves another command line|unapproved-server' "$work/out"
 	done
+	ask all --protocol-era legacy --method tools/list
+	want inspector 'several servers: the tools of both' yes '"name": "pilot__tides"' "$work/out"
+	want inspector 'several servers: without the denied one and the unapproved server' no '"name": "(harbour__erase|evil__)' "$work/out"
+	local name
+	for name in harbour pilot; do
+		ask all --protocol-era legacy --method tools/call --tool-name "${name}__tides" --tool-arg "text=of $name"
+		want inspector "several servers: $name answers" yes "of $name" "$work/out"
+	done
+	ask all --protocol-era legacy --method tools/call --tool-name harbour__erase
+	want inspector 'several servers: the denied tool cannot be called' no '^exit 0$' "$work/out"
 	recorded inspector 'legacy is a handshake' yes harbour '"method":"initialize".*"decision":"allow"'
 	recorded inspector 'modern is 2026-07-28' yes modern '"method":"tools/call".*"protocol":"2026-07-28","decision":"allow"'
 	judged inspector
@@ -259,6 +292,8 @@ test_mcporter() {
 	want mcporter 'the denied tool cannot be called' no '^exit 0$' "$work/out"
 	ask call modern.test_simple_text
 	want mcporter 'so does one of the server of two eras' yes 'simple text' "$work/out"
+	ask call all.pilot__tides text=ten
+	want mcporter 'several servers: a call goes there and back' yes 'ten' "$work/out"
 	ask call evil.tides text=nine
 	want mcporter 'the unapproved server fails' no '^exit 0$' "$work/out"
 	want mcporter 'with the reason' yes 'Sallyport: |sallyport: refused' "$work/out"

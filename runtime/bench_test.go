@@ -104,3 +104,32 @@ func BenchmarkCall(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkCallCold is BenchmarkCall as a shim has it: it waits before the
+// request and before the answer, and on most machines finds the core's caches
+// cold. cold-ns/op is the time of the two without the waits.
+func BenchmarkCallCold(b *testing.B) {
+	s := begin(b, config(b, `{"serverInfo":{"name":"harbour"},"tools":[`+lookUp+`]}`), lookUp)
+	var v runtime.Verdict
+	id := 10
+	spent := time.Duration(0)
+	for b.Loop() {
+		id++
+		request := fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"look_up","arguments":{"word":"ferry","language":"en"}}}`, id)
+		answer := fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"The harbour opens at six and the ferry leaves at half past"}]}}`, id)
+		for _, frame := range [][]byte{request, answer} {
+			time.Sleep(100 * time.Microsecond)
+			start := time.Now()
+			if len(v.ToServer) == 0 {
+				s.FromClient(frame, &v, noon)
+			} else {
+				s.FromServer(frame, &v, noon)
+			}
+			spent += time.Since(start)
+		}
+		if len(v.ToClient) != 1 {
+			b.Fatalf("%+v", v.Records)
+		}
+	}
+	b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N), "cold-ns/op")
+}

@@ -168,6 +168,9 @@ func (o *outlet) close() {
 
 // push is write for what must not wait: few and short frames.
 func (o *outlet) push(f []byte) {
+	if o == nil {
+		return
+	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {

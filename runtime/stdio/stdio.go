@@ -170,7 +170,7 @@ func (p *pump) lost(reason string) {
 	}
 	var v runtime.Verdict
 	p.Session.Refuse(&runtime.Refusal{Rule: runtime.RuleLost, Reason: reason, Next: "look into its log and start it again"}, &v, time.Now())
-	p.send(&v, nil, nil, nil)
+	p.tell(&v)
 }
 
 // ended is how a process ended, in words.
@@ -223,7 +223,7 @@ func (p *pump) expire(ctx context.Context) {
 		case <-p.timed:
 		case <-timer.C:
 			p.Session.Expire(&v, time.Now())
-			p.send(&v, nil, nil, nil)
+			p.tell(&v)
 		}
 		if due := p.Session.Due(); !due.IsZero() {
 			timer.Reset(max(0, time.Until(due)))
@@ -278,8 +278,34 @@ func unframed(err error) bool {
 	return errors.As(err, &bad)
 }
 
-// send writes the records of a verdict and then its frames.
+// send writes the records of a verdict on a frame and then its frames.
 func (p *pump) send(v *runtime.Verdict, frame, line []byte, straight *outlet) {
+	p.record(v)
+	for _, f := range v.ToServer {
+		p.server.write(f, frame, line, straight == p.server)
+	}
+	for _, f := range v.ToClient {
+		p.client.write(f, frame, line, straight == p.client)
+	}
+	p.follow(v)
+}
+
+// tell is send for what comes of no frame: answers to what is open, few and
+// short. They wait for nobody, so that a server which is to be stopped is,
+// although the client does not read.
+func (p *pump) tell(v *runtime.Verdict) {
+	p.record(v)
+	for _, f := range v.ToServer {
+		p.server.push(f)
+	}
+	for _, f := range v.ToClient {
+		p.client.push(f)
+	}
+	p.follow(v)
+}
+
+// record writes the records of a verdict.
+func (p *pump) record(v *runtime.Verdict) {
 	for i := range v.Records {
 		r := &v.Records[i]
 		r.Duration = time.Since(r.Time)
@@ -288,12 +314,10 @@ func (p *pump) send(v *runtime.Verdict, frame, line []byte, straight *outlet) {
 			break
 		}
 	}
-	for _, f := range v.ToServer {
-		p.server.write(f, frame, line, straight == p.server)
-	}
-	for _, f := range v.ToClient {
-		p.client.write(f, frame, line, straight == p.client)
-	}
+}
+
+// follow does what a verdict asks for besides frames.
+func (p *pump) follow(v *runtime.Verdict) {
 	if v.Stop != nil {
 		p.stop(v.Stop)
 	}
@@ -351,7 +375,7 @@ func (p *pump) stop(no *runtime.Refusal) {
 	if p.Session.Stopped() == nil {
 		var v runtime.Verdict
 		p.Session.Refuse(no, &v, time.Now())
-		p.send(&v, nil, nil, nil)
+		p.tell(&v)
 	}
 	if p.process != nil {
 		p.process.kill()
@@ -376,7 +400,7 @@ func (p *pump) renew(ctx context.Context) {
 				return
 			}
 			p.Session.Renew(g, &v, time.Now())
-			p.send(&v, nil, nil, nil)
+			p.tell(&v)
 		}
 	}
 }

@@ -523,6 +523,23 @@ func TestClients(t *testing.T) {
 		c.cancel() // as SIGTERM does
 		_ = c.end()
 	})
+	t.Run("without reading, with calls open", func(t *testing.T) {
+		c := start(t, stdio.Options{Command: server("no answer"), Grace: time.Second})
+		c.begin()
+		c.send(call)
+		// Refusals until nothing more is taken: every buffer is full, and what
+		// answers the call at the end must not wait for room.
+		for id := 2; ; id++ {
+			if err := c.in.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := fmt.Fprintf(c.in, `{"jsonrpc":"2.0","id":%d,"method":"nope"}`+"\n", id); err != nil {
+				break
+			}
+		}
+		c.cancel()
+		_ = c.end()
+	})
 	t.Run("closing its end", func(t *testing.T) {
 		c := start(t, stdio.Options{Command: server("well")})
 		c.begin()
