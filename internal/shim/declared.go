@@ -43,11 +43,26 @@ func (o *options) declared(names []string, w World) error {
 			}
 			continue
 		}
+		if strings.HasPrefix(s.Launch.Program, "sallyport") && len(names) != 1 {
+			// One that serves the file in which it stands would start itself for ever.
+			if !o.quiet {
+				fmt.Fprintf(w.Stderr, "sallyport: %s is left out: it is Sallyport itself\n", s.Name)
+			}
+			continue
+		}
 		found[name] = true
 		each := *o
 		each.name, each.argv, each.dir, each.several = name, nil, s.Cwd.Raw(), nil
 		for _, word := range s.Launch.Argv {
 			each.argv = append(each.argv, word.Raw())
+		}
+		each.env = nil
+		for _, v := range s.Env {
+			value, ok := expand(v.Value.Raw(), func(name string) string { return env(w, name) })
+			if !ok {
+				return hint("set it where sallyport starts, and leave it out here", "%s: server %q: only the client knows the value of the variable %q", analyzers.Untrusted(o.servers), s.Name, v.Name)
+			}
+			each.env = append(each.env, v.Name.Raw()+"="+value)
 		}
 		o.several = append(o.several, &each)
 	}
@@ -60,7 +75,7 @@ func (o *options) declared(names []string, w World) error {
 		return hint("it declares "+strings.Join(there, ", "), "%s declares no enabled server with a command", analyzers.Untrusted(o.servers))
 	}
 	if len(names) == 1 { // as without a configuration
-		o.argv, o.dir, o.several = o.several[0].argv, o.several[0].dir, nil
+		o.argv, o.dir, o.env, o.several = o.several[0].argv, o.several[0].dir, o.several[0].env, nil
 	}
 	return nil
 }
@@ -84,6 +99,30 @@ func (l *lockedWriter) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(b)
+}
+
+// expand puts in what clients put into the values of variables: ${NAME},
+// ${env:NAME} and ${NAME:-otherwise}. It is false for what only a client knows,
+// such as ${input:token}.
+func expand(value string, env func(string) string) (string, bool) {
+	var out strings.Builder
+	for {
+		before, rest, found := strings.Cut(value, "${")
+		out.WriteString(before)
+		if !found {
+			return out.String(), true
+		}
+		inner, after, closed := strings.Cut(rest, "}")
+		name, otherwise, _ := strings.Cut(strings.TrimPrefix(inner, "env:"), ":-")
+		if !closed || name == "" || strings.Contains(name, ":") {
+			return "", false
+		}
+		if set := env(name); set != "" {
+			otherwise = set
+		}
+		out.WriteString(otherwise)
+		value = after
+	}
 }
 
 // configuration reads a client's configuration, whichever client's it is.

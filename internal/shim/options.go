@@ -69,6 +69,7 @@ type options struct {
 	minProtocol, breakGlass               string
 	maxLine                               int
 	argv                                  []string
+	env                                   []string   // NAME=VALUE, besides our own
 	several                               []*options // one of each server, where there are more than one
 }
 

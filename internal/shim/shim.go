@@ -236,7 +236,7 @@ func (o *options) observe(ctx context.Context, s *runtime.Session, say func(stri
 // code into it, unless the entry allows them.
 func (o *options) environment(w World, g *runtime.Guard, say func(string, ...any)) []string {
 	var out, dropped []string
-	for _, v := range w.Env {
+	for _, v := range slices.Concat(w.Env, o.env) {
 		name, _, _ := strings.Cut(v, "=")
 		if registry.Injects(name) && !slices.Contains(g.AllowedEnv, name) && o.mode == runtime.Enforce {
 			dropped = append(dropped, name)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sallyport-mcp/sallyport/internal/mcptest"
+	"github.com/sallyport-mcp/sallyport/runtime"
 )
 
 // TestMain is the server, too.
@@ -156,5 +157,53 @@ func TestSeveral(t *testing.T) {
 	}
 	if got := r.call(`"tools/list"`); strings.Contains(got, `"east__tides"`) || !strings.Contains(got, `"west__tides"`) {
 		t.Fatal(got)
+	}
+}
+
+// TestExpand: variables of a declaration are filled in as clients do it.
+func TestExpand(t *testing.T) {
+	environment := func(name string) string { return map[string]string{"A": "1"}[name] }
+	for value, want := range map[string]string{
+		"plain": "plain", "$A": "$A", "${A}": "1", "x${env:A}y${A}": "x1y1", "${B:-2}": "2", "${A:-2}": "1", "${B}": "",
+		"${input:token}": "refused", "${": "refused", "${}": "refused", "${A": "refused",
+	} {
+		got, ok := expand(value, environment)
+		if !ok {
+			got = "refused"
+		}
+		if got != want {
+			t.Errorf("%s: %q; want %q", value, got, want)
+		}
+	}
+}
+
+// TestItself: a configuration that starts Sallyport on itself starts nothing.
+func TestItself(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	write(t, at(".mcp.json"), fmt.Sprintf(`{"mcpServers":{"all":{"command":"sallyport","args":["run","--mode","observe","--registry","r.yaml","--servers",%q]}}}`, at(".mcp.json")))
+	var log bytes.Buffer
+	if code := Run(context.Background(), []string{"--registry", at("registry.yaml"), "--servers", at(".mcp.json")}, World{Stderr: &log}); code != exitUsage || !strings.Contains(log.String(), "it is Sallyport itself") {
+		t.Errorf("%d %s", code, log.String())
+	}
+}
+
+// TestEnvironmentOfDeclaration: what a declaration sets reaches the server, as
+// far as it brings no code into it.
+func TestEnvironmentOfDeclaration(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	write(t, at(".mcp.json"), `{"mcpServers":{"a":{"command":"none","env":{"TOKEN":"${FROM}","NODE_OPTIONS":"-r ./x.js"}},"b":{"command":"none"}}}`)
+	o, err := parse([]string{"--registry", at("registry.yaml"), "--servers", at(".mcp.json")}, World{Env: []string{"FROM=outside"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := ""
+	say := func(format string, args ...any) { said += fmt.Sprintf(format, args...) }
+	if got := o.several[0].environment(World{Env: []string{"FROM=outside"}}, &runtime.Guard{}, say); fmt.Sprint(got) != "[FROM=outside TOKEN=outside]" || !strings.Contains(said, "NODE_OPTIONS") {
+		t.Error(got, said)
+	}
+	if got := o.several[1].environment(World{}, &runtime.Guard{}, say); len(got) != 0 {
+		t.Error(got)
 	}
 }

@@ -129,7 +129,7 @@ func nameByte(c byte) bool {
 const shortestDistinctive = 6
 
 // distinctive reports whether a name is of several words, not all of which half
-// of all servers use.
+// of all servers use, or has a server's name in front ("files__read").
 func distinctive(name string) bool {
 	if len(name) < shortestDistinctive || len(name) > longestName {
 		return false
@@ -153,7 +153,7 @@ func distinctive(name string) bool {
 			own++
 		}
 	}
-	return words > 1 && own > 0
+	return words > 1 && (own > 0 || strings.Contains(name, "__"))
 }
 
 var everyday = sync.OnceValue(func() map[string]bool {

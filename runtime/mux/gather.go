@@ -226,13 +226,22 @@ func (m *Mux) introduce(q *request, v *Verdict, now time.Time) {
 	var said []string
 	for _, s := range m.servers {
 		if s.in && s.instructions != "" {
-			said = append(said, fmt.Sprintf("# %s (names that begin with %s%s)\n\n%s", s.slug, s.slug, separator, s.instructions))
+			said = append(said, fmt.Sprintf("# %s (names that begin with %s%s)\n\n%s", s.slug, s.slug, separator, quote(s.instructions)))
 		}
 	}
 	if len(said) > 0 {
 		result = jsonrpc.AppendString(append(result, `,"instructions":`...), strings.Join(said, "\n\n"))
 	}
 	m.reply(q, jsonrpc.AppendResult(nil, q.id, append(result, '}')), v)
+}
+
+// quote puts a mark before each line of a server's text, so that none can begin
+// what looks like another server's.
+func quote(text string) string {
+	lines := strings.FieldsFunc(text, func(r rune) bool { // whatever a reader takes for the end of a line
+		return r >= '\n' && r <= '\r' || r == 0x85 || r == 0x2028 || r == 0x2029
+	})
+	return "> " + strings.Join(lines, "\n> ")
 }
 
 // capabilities are those that one server has at least, and that the mux passes

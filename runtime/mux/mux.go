@@ -87,6 +87,8 @@ type Mux struct {
 	waiting []*request
 	linked  map[string]map[int]bool // servers whose results have handed out a URI
 	tasks   map[string]map[int]bool // servers that have begun a task of this id
+	given   map[string]map[int]bool // servers for which the client has begun one
+	forms   map[string]map[int]bool // servers that have sent the user to a page, by elicitationId
 }
 
 // server is what is known of one.
@@ -147,7 +149,7 @@ func New(o Options) *Mux {
 		open:    map[string]*request{}, tokens: map[string]*request{}, own: map[string]*part{},
 		asked: map[string]*ask{}, marks: map[string]*ask{},
 		gathers: map[*gathering]bool{}, tables: map[string]*table{},
-		linked: map[string]map[int]bool{}, tasks: map[string]map[int]bool{},
+		linked: map[string]map[int]bool{}, tasks: map[string]map[int]bool{}, given: map[string]map[int]bool{}, forms: map[string]map[int]bool{},
 	}
 	for i, s := range Slugs(o.Servers) {
 		m.servers = append(m.servers, &server{name: o.Servers[i], slug: s, offers: map[string][]item{}})
@@ -236,6 +238,7 @@ func (m *Mux) fromClient(msg *jsonrpc.Message, b *batch, v *Verdict, now time.Ti
 			return
 		}
 		m.answered(a)
+		remember(m.given, string(msg.Text(msg.Find(msg.Result, "task", "taskId"), nil)), a.server)
 		m.send(a.server, exchange(msg, change{msg.ID, a.id}), v)
 	}
 }
@@ -454,14 +457,23 @@ func (m *Mux) fromServer(i int, msg *jsonrpc.Message, v *Verdict, now time.Time)
 			m.reply(q, msg.Raw(), v)
 		}
 	case jsonrpc.Request:
-		m.serverRequest(i, msg, v)
+		m.serverRequest(i, msg, v, now)
 	case jsonrpc.Notification:
-		m.serverNotification(i, msg, v)
+		m.serverNotification(i, msg, v, now)
 	}
 }
 
 // serverRequest gives what a server asks an id of the connection.
-func (m *Mux) serverRequest(i int, msg *jsonrpc.Message, v *Verdict) {
+func (m *Mux) serverRequest(i int, msg *jsonrpc.Message, v *Verdict, now time.Time) {
+	text := func(name string) string { return string(msg.Text(msg.Find(msg.Params, name), nil)) }
+	switch {
+	case strings.HasPrefix(msg.Method, "tasks/") && !only(m.given[text("taskId")], i):
+		m.foreign(msg, "the client has begun no such task for the server", v, now)
+		m.send(i, jsonrpc.AppendError(nil, bytes.Clone(msg.ID.In(msg.Bytes)), jsonrpc.CodeInvalidParams, "not allowed: "+runtime.RuleSequence, nil), v)
+		return
+	case msg.Method == "elicitation/create":
+		remember(m.forms, text("elicitationId"), i)
+	}
 	if len(m.asked) >= maxOpen*len(m.servers) {
 		m.send(i, jsonrpc.AppendError(nil, bytes.Clone(msg.ID.In(msg.Bytes)), runtime.CodeDenied, "too many requests are open", nil), v)
 		return
@@ -477,7 +489,8 @@ func (m *Mux) serverRequest(i int, msg *jsonrpc.Message, v *Verdict) {
 	v.ToClient = append(v.ToClient, exchange(msg, changes...))
 }
 
-func (m *Mux) serverNotification(i int, msg *jsonrpc.Message, v *Verdict) {
+func (m *Mux) serverNotification(i int, msg *jsonrpc.Message, v *Verdict, now time.Time) {
+	text := func(name string) string { return string(msg.Text(msg.Find(msg.Params, name), nil)) }
 	switch msg.Method {
 	case "notifications/cancelled":
 		at := msg.Find(msg.Params, "requestId")
@@ -491,6 +504,16 @@ func (m *Mux) serverNotification(i int, msg *jsonrpc.Message, v *Verdict) {
 		return
 	case "notifications/progress":
 		if q := m.tokens[string(msg.Find(msg.Params, "progressToken").In(msg.Bytes))]; q == nil || q.server != i {
+			return
+		}
+	case "notifications/elicitation/complete":
+		if !only(m.forms[text("elicitationId")], i) {
+			m.foreign(msg, "it is about an elicitation that is not the server's", v, now)
+			return
+		}
+	case "notifications/tasks/status":
+		if !only(m.tasks[text("taskId")], i) {
+			m.foreign(msg, "it is about a task that is not the server's", v, now)
 			return
 		}
 	case "notifications/tools/list_changed":
@@ -509,6 +532,16 @@ func (m *Mux) serverNotification(i int, msg *jsonrpc.Message, v *Verdict) {
 	if m.greeted {
 		v.ToClient = append(v.ToClient, msg.Raw())
 	}
+}
+
+// only reports whether a handle is one server's alone.
+func only(of map[int]bool, i int) bool { return len(of) == 1 && of[i] }
+
+// foreign records what a server says about another's handle.
+func (m *Mux) foreign(msg *jsonrpc.Message, reason string, v *Verdict, now time.Time) {
+	r := m.record(msg.Method, "", msg.ID.In(msg.Bytes), now)
+	r.Direction, r.Decision, r.Rule, r.Reason = audit.ServerToClient, audit.Drop, runtime.RuleSequence, reason
+	v.Records = append(v.Records, r)
 }
 
 // Stopped notes that a session refuses everything from now on: what its server

@@ -2,6 +2,7 @@ package mux
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -84,7 +85,9 @@ func (m *Mux) resolve(kind, offered string) (target, *runtime.Refusal) {
 }
 
 // owners are the servers that a URI belongs to: those that list it, else those
-// whose results have handed it out, else those with a template for it.
+// whose results have handed it out and those with a template for it. A result
+// takes nothing away from a template: it would be a way to answer for another
+// server's resources.
 func (m *Mux) owners(uri string) map[int]bool {
 	if of := m.tables["resource"].owners[uri]; len(of) > 0 {
 		return of
@@ -92,10 +95,8 @@ func (m *Mux) owners(uri string) map[int]bool {
 	if of := m.tables["template"].owners[uri]; len(of) > 0 { // completion/complete names the template
 		return of
 	}
-	if of := m.linked[uri]; len(of) > 0 {
-		return of
-	}
 	of := map[int]bool{}
+	maps.Copy(of, m.linked[uri])
 	for i, s := range m.servers {
 		for _, it := range s.offers["template"] {
 			if runtime.Expands(it.name, uri) {
@@ -143,23 +144,25 @@ func (m *Mux) remember(i int, msg *jsonrpc.Message) {
 	if msg.Result.IsZero() {
 		return
 	}
-	note := func(all map[string]map[int]bool, r jsonrpc.Range) {
-		text := string(msg.Text(r, nil))
-		if text == "" {
-			return
-		}
-		if all[text] == nil && len(all) < maxRemember {
-			all[text] = map[int]bool{}
-		}
-		if all[text] != nil {
-			all[text][i] = true
-		}
-	}
+	note := func(all map[string]map[int]bool, r jsonrpc.Range) { remember(all, string(msg.Text(r, nil)), i) }
 	note(m.tasks, msg.Find(msg.Result, "task", "taskId"))
 	for _, list := range []string{"content", "contents"} {
 		for _, el := range jsonrpc.Elements(msg.Bytes, msg.Find(msg.Result, list)) {
 			note(m.linked, msg.Find(el, "uri"))
 			note(m.linked, msg.Find(el, "resource", "uri"))
 		}
+	}
+}
+
+// remember notes that a handle is a server's, too.
+func remember(all map[string]map[int]bool, handle string, i int) {
+	if handle == "" {
+		return
+	}
+	if all[handle] == nil && len(all) < maxRemember {
+		all[handle] = map[int]bool{}
+	}
+	if all[handle] != nil {
+		all[handle][i] = true
 	}
 }
