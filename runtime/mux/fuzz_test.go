@@ -52,9 +52,22 @@ func FuzzMux(f *testing.F) {
 	f.Add("c{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/read\",\"params\":{\"uri\":\"u\"}}\n0l\nx\n")
 	f.Add("0{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}\nc{\"jsonrpc\":\"2.0\",\"id\":\"sallyport-mux-3\",\"result\":{}}\n")
 	f.Add("c[{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"},{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}]\n")
+	f.Add("m\nc" + modernAsk("3", "tools/call", `,"name":"old__x"`) + "\n1{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"elicitation/create\",\"params\":{}}\nc" + modernAsk("4", "tools/call", `,"name":"old__x","requestState":`+own(8)) + "\n1{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{}}\n")
+	f.Add("m\nc" + modernAsk("3", "subscriptions/listen", `,"notifications":{"toolsListChanged":true,"resourceSubscriptions":["u"]}`) + "\n0l\n1l\n0l\n1l\n0l\n")
+	f.Add("n\nc{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/call\",\"params\":{\"name\":\"new__x\"}}\n0{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"resultType\":\"input_required\",\"inputRequests\":{\"k\":{\"method\":\"roots/list\"}}}}\nc{\"jsonrpc\":\"2.0\",\"id\":\"sallyport-mux-7\",\"result\":{}}\n0{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{}}\n")
 	f.Fuzz(func(t *testing.T, script string) {
-		w := greeted(t, "a", "b")
-		w.m.protocol = batching
+		var w *wire
+		switch {
+		case strings.HasPrefix(script, "m\n"): // a client of 2026-07-28
+			w = mixed(t)
+		case strings.HasPrefix(script, "n\n"): // a server of it
+			w = greeted(t, "new", "old")
+			w.m.servers[0].modern = true
+			w.m.protocol = batching
+		default:
+			w = greeted(t, "a", "b")
+			w.m.protocol = batching
+		}
 		asked, answered := map[string]int{}, map[string]int{}
 		cancels := false
 		scan := jsonrpc.NewScanner(jsonrpc.Options{})
@@ -99,6 +112,7 @@ func FuzzMux(f *testing.F) {
 				cancels = cancels || err != nil
 				for i := range all {
 					if err == nil && all[i].Kind == jsonrpc.Request {
+						cancels = cancels || all[i].Method == "subscriptions/listen" // it stays open
 						asked[key(&all[i])]++
 					}
 					cancels = cancels || all[i].Method == "notifications/cancelled"

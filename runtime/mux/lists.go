@@ -2,6 +2,7 @@ package mux
 
 import (
 	"bytes"
+	"slices"
 	"strconv"
 	"time"
 
@@ -48,16 +49,21 @@ func items(kind string, msg *jsonrpc.Message) []item {
 	return out
 }
 
-// page makes the request for a page of a list; cursor is raw, nil for the first.
-func page(kind string, cursor []byte) func(id []byte) []byte {
-	cursor = bytes.Clone(cursor)
-	return func(id []byte) []byte {
-		out := append(append([]byte(`{"jsonrpc":"2.0","id":`), id...), `,"method":"`+lists[kind].method+`","params":{`...)
-		if cursor != nil {
-			out = append(append(out, `"cursor":`...), cursor...)
-		}
-		return append(out, "}}"...)
+// page makes the request for a page of a server's list; cursor is raw, nil for
+// the first.
+func (m *Mux) page(server int, kind string, cursor []byte) func(id []byte) []byte {
+	params := []byte{'{'}
+	if m.servers[server].modern {
+		params = append(append(params, `"_meta":`...), m.meta()...)
 	}
+	if cursor != nil {
+		if len(params) > 1 {
+			params = append(params, ',')
+		}
+		params = append(append(params, `"cursor":`...), cursor...)
+	}
+	params = append(params, '}')
+	return func(id []byte) []byte { return requestFrame(id, lists[kind].method, params) }
 }
 
 // target is what an offered name leads to.
@@ -145,7 +151,7 @@ func (m *Mux) gather(kind string, q *request, v *Verdict, now time.Time) {
 	for i := range m.having(lists[kind].capability) {
 		if !late[i] {
 			g.left++
-			m.ask(&part{gathering: g, server: i}, page(kind, nil), v)
+			m.ask(&part{gathering: g, server: i}, m.page(i, kind, nil), v)
 		}
 	}
 	if g.left == 0 {
@@ -198,35 +204,41 @@ func (m *Mux) answerPage(q *request, kind string, v *Verdict) {
 		t.cursor = prefix + strconv.Itoa(m.count)
 		result = jsonrpc.AppendString(append(result, `,"nextCursor":`...), t.cursor)
 	}
+	if m.modern {
+		result = append(result, `,"resultType":"complete","ttlMs":0,"cacheScope":"private"`...)
+	}
 	m.reply(q, jsonrpc.AppendResult(nil, q.id, append(result, '}')), v)
 }
 
 // hold lets a request wait until what it needs is listed.
 func (m *Mux) hold(q *request, msg *jsonrpc.Message, needs []string, v *Verdict, now time.Time) {
-	if len(m.waiting) >= maxWaiting {
-		m.refuse(q, &runtime.Refusal{Rule: runtime.RuleListing, Reason: "too many requests wait for the servers' lists", Next: "try again later"}, v, now)
+	if !m.wait(q, msg, needs, v, now) {
 		return
 	}
-	q.frame, q.needs = bytes.Clone(msg.Raw()), needs
-	m.waiting = append(m.waiting, q)
 	for _, kind := range needs {
 		m.gather(kind, nil, v, now)
 	}
 }
 
-// release goes on with the requests that have waited for a kind.
-func (m *Mux) release(kind string, v *Verdict, now time.Time) {
+func (m *Mux) wait(q *request, msg *jsonrpc.Message, needs []string, v *Verdict, now time.Time) bool {
+	if len(m.waiting) >= maxWaiting {
+		m.refuse(q, &runtime.Refusal{Rule: runtime.RuleListing, Reason: "too many requests wait for the servers' lists", Next: "try again later"}, v, now)
+		return false
+	}
+	q.frame, q.needs = bytes.Clone(msg.Raw()), needs
+	m.waiting = append(m.waiting, q)
+	return true
+}
+
+// release goes on with the requests that have waited for something: a kind of
+// lists, or the greeting.
+func (m *Mux) release(what string, v *Verdict, now time.Time) {
 	waiting := m.waiting
 	m.waiting = nil
 	var ready []*request
 	for _, q := range waiting {
-		var left []string
-		for _, need := range q.needs {
-			if need != kind {
-				left = append(left, need)
-			}
-		}
-		if q.needs = left; len(left) > 0 {
+		q.needs = slices.DeleteFunc(q.needs, func(need string) bool { return need == what })
+		if len(q.needs) > 0 {
 			m.waiting = append(m.waiting, q)
 		} else {
 			ready = append(ready, q)
@@ -235,7 +247,7 @@ func (m *Mux) release(kind string, v *Verdict, now time.Time) {
 	for _, q := range ready {
 		var msg jsonrpc.Message
 		if jsonrpc.NewScanner(jsonrpc.Options{}).Scan(q.frame, &msg) == nil { // it was scanned before
-			m.route(q, &msg, true, v, now)
+			m.dispatch(q, &msg, what != greeting, v, now)
 		}
 	}
 }

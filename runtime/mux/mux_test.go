@@ -83,9 +83,9 @@ func TestGreeting(t *testing.T) {
 	w.client(`{"jsonrpc":"2.0","id":7,"method":"tools/list"}`)
 	w.match(`client .*"id":7,"error".*shim/sequence`)
 	w.client(`{"jsonrpc":"2.0", "id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}`)
-	w.want(`a {"jsonrpc":"2.0", "id":"sallyport-mux-1","method":"initialize","params":{"protocolVersion":"2025-11-25"}}`,
-		`b {"jsonrpc":"2.0", "id":"sallyport-mux-2","method":"initialize","params":{"protocolVersion":"2025-11-25"}}`,
-		`c {"jsonrpc":"2.0", "id":"sallyport-mux-3","method":"initialize","params":{"protocolVersion":"2025-11-25"}}`)
+	w.want(`a {"jsonrpc":"2.0","id":"sallyport-mux-1","method":"initialize","params":{"protocolVersion":"2025-11-25"}}`,
+		`b {"jsonrpc":"2.0","id":"sallyport-mux-2","method":"initialize","params":{"protocolVersion":"2025-11-25"}}`,
+		`c {"jsonrpc":"2.0","id":"sallyport-mux-3","method":"initialize","params":{"protocolVersion":"2025-11-25"}}`)
 	w.server(1, `{"jsonrpc":"2.0","id":"sallyport-mux-1","result":{}}`) // another's
 	w.server(1, `{"jsonrpc":"2.0","id":"sallyport-mux-2","error":{"code":-32090,"message":"denied"}}`)
 	w.server(0, `{"jsonrpc":"2.0","id":"sallyport-mux-1","result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"instructions":"Be \"kind\"."}}`)
@@ -261,12 +261,6 @@ func TestBatch(t *testing.T) {
 	w.to = nil
 	w.server(1, `{"jsonrpc":"2.0","id":"sallyport-mux-4","result":{}}`)
 	w.want(`client [{"jsonrpc":"2.0","id":1,"result":{}},{"jsonrpc":"2.0","id":2,"result":{}}]`)
-}
-
-func TestStateless(t *testing.T) {
-	w := newWire(t, "a")
-	w.client(`{"jsonrpc":"2.0","id":1,"method":"server/discover","params":{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}}`)
-	w.match(`^client {"jsonrpc":"2.0","id":1,"error":{"code":-32601,.*send initialize`)
 }
 
 // TestPages: a list that is too long for one answer has cursors of the mux.

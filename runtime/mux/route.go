@@ -38,6 +38,7 @@ func (m *Mux) route(q *request, msg *jsonrpc.Message, listed bool, v *Verdict, n
 		return
 	}
 	named := string(text)
+	q.named = named
 	needs = slices.DeleteFunc(needs, func(kind string) bool { return m.tables[kind].fresh(now) })
 	if len(needs) > 0 && !listed {
 		m.hold(q, msg, needs, v, now)
@@ -60,12 +61,32 @@ func (m *Mux) route(q *request, msg *jsonrpc.Message, listed bool, v *Verdict, n
 	if no == nil && m.servers[q.server].lost != "" {
 		no = m.lostOf(m.servers[q.server])
 	}
+	var p *pause
+	if no == nil && m.modern {
+		p, no = m.pauseOf(q, msg)
+	}
 	if no != nil {
 		q.server = -1
 		m.refuse(q, no, v, now)
 		return
 	}
-	m.send(q.server, exchange(msg, changes...), v)
+	modern := m.servers[q.server].modern
+	switch {
+	case p != nil:
+		m.resume(q, p, msg, v, now)
+		return
+	case modern && msg.Method == "resources/subscribe":
+		m.watch(q, named, v)
+		return
+	case modern && msg.Method == "resources/unsubscribe":
+		m.unwatch(q, named, v)
+		return
+	}
+	frame := m.forward(q.server, msg, changes...)
+	if q.frame = nil; modern && !m.modern && roundable(msg.Method) {
+		q.frame = frame
+	}
+	m.send(q.server, frame, v)
 }
 
 // resolve finds the one definition that an offered name leads to. What is not
