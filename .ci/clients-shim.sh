@@ -99,11 +99,13 @@ args_json() { tail -n +2 | node -e 'console.log(JSON.stringify(require("fs").rea
 harbour_args="$(argv harbour "$work/harbour" "$work/tools.json" | args_json)"
 modern_args="$(argv modern "$cache/everything-server" | args_json)"
 evil_args="$(argv evil "$work/harbour" "$work/other.json" | args_json)"
-# all is three servers behind one connection.
+# all is four servers behind one connection: two with a handshake, one of both
+# eras, one that nobody approved.
 cat >"$work/servers.json" <<EOF1
 {"mcpServers": {
   "harbour": {"command": "$work/harbour", "args": ["$work/tools.json"]},
   "pilot": {"command": "$work/harbour", "args": ["$work/pilot.json"]},
+  "modern": {"command": "$cache/everything-server"},
   "evil": {"command": "$work/harbour", "args": ["$work/other.json"]}
 }}
 EOF1
@@ -170,7 +172,10 @@ test_claude() {
 	want claude-code 'several servers: a call goes to its server and back' yes '"tool_result".*high water is at ten' "$work/out"
 	want claude-code 'several servers: the other one has the same tool' yes 'mcp__all__pilot__tides' "$work/stub"
 	want claude-code 'several servers: neither denied tools nor the unapproved server' no 'mcp__all__(harbour__erase|evil)' "$work/stub"
-	recorded claude-code 'several servers: recorded under its own name' yes all '"name":"harbour".*"method":"tools/call","name":"tides".*"decision":"allow"'
+	recorded claude-code 'several servers: recorded under its own name, in its own version' yes all '"name":"harbour".*"method":"tools/call","name":"tides".*"protocol":"2025-11-25","decision":"allow"'
+	called all modern__test_simple_text '{}'
+	want claude-code 'several servers: a server without a handshake answers' yes '"tool_result".*simple text' "$work/out"
+	recorded claude-code 'several servers: it is asked in 2026-07-28' yes all '"method":"tools/call","name":"test_simple_text".*"protocol":"2026-07-28","decision":"allow"'
 	judged claude-code
 }
 
@@ -200,16 +205,20 @@ test_inspector() {
 		want inspector "$era: the unapproved server fails" no '^exit 0$' "$work/out"
 		want inspector "$era: with the reason" yes 'not approve|approves another command line|unapproved-server' "$work/out"
 	done
-	ask all --protocol-era legacy --method tools/list
-	want inspector 'several servers: the tools of both' yes '"name": "pilot__tides"' "$work/out"
-	want inspector 'several servers: without the denied one and the unapproved server' no '"name": "(harbour__erase|evil__)' "$work/out"
-	local name
-	for name in harbour pilot; do
-		ask all --protocol-era legacy --method tools/call --tool-name "${name}__tides" --tool-arg "text=of $name"
-		want inspector "several servers: $name answers" yes "of $name" "$work/out"
+	for era in legacy modern; do
+		ask all --protocol-era "$era" --method tools/list
+		want inspector "several servers, $era: the tools of both" yes '"name": "pilot__tides"' "$work/out"
+		want inspector "several servers, $era: without the denied ones and the unapproved server" no '"name": "(harbour__erase|modern__test_error_handling|evil__)' "$work/out"
+		local name
+		for name in harbour pilot; do
+			ask all --protocol-era "$era" --method tools/call --tool-name "${name}__tides" --tool-arg "text=of $name"
+			want inspector "several servers, $era: $name answers" yes "of $name" "$work/out"
+		done
+		ask all --protocol-era "$era" --method tools/call --tool-name modern__test_simple_text
+		want inspector "several servers, $era: the server of both eras answers" yes 'simple text' "$work/out"
+		ask all --protocol-era "$era" --method tools/call --tool-name harbour__erase
+		want inspector "several servers, $era: the denied tool cannot be called" no '^exit 0$' "$work/out"
 	done
-	ask all --protocol-era legacy --method tools/call --tool-name harbour__erase
-	want inspector 'several servers: the denied tool cannot be called' no '^exit 0$' "$work/out"
 	recorded inspector 'legacy is a handshake' yes harbour '"method":"initialize".*"decision":"allow"'
 	recorded inspector 'modern is 2026-07-28' yes modern '"method":"tools/call".*"protocol":"2026-07-28","decision":"allow"'
 	judged inspector

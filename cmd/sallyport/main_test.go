@@ -19,7 +19,7 @@ import (
 
 func TestMain(m *testing.M) {
 	supervise()
-	testscript.Main(m, map[string]func(){"sallyport": main, "mcpserver": mcptest.Main, "orchard-mcp": serveOrchard})
+	testscript.Main(m, map[string]func(){"sallyport": main, "mcpserver": mcptest.Main, "orchard-mcp": serveOrchard, "pier-mcp": servePier})
 }
 
 // TestScripts runs the scripts of testdata. They read like the manual: each

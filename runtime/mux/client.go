@@ -68,16 +68,16 @@ func (m *Mux) clientRequest(msg *jsonrpc.Message, b *batch, v *Verdict, now time
 		}
 	}
 	switch {
-	case m.modern, !m.greeted && !m.asking && (msg.Method == "server/discover" || !msg.ProtocolVersion.IsZero()):
+	case m.modern, !m.greeted && !m.asking && (msg.Method == discover || !msg.ProtocolVersion.IsZero()):
 		m.modernRequest(q, msg, v, now)
 		return
-	case msg.Method == "server/discover", string(msg.Text(msg.ProtocolVersion, nil)) == stateless:
+	case msg.Method == discover, string(msg.Text(msg.ProtocolVersion, nil)) == stateless:
 		m.error(q, jsonrpc.CodeMethodNotFound, runtime.RuleDowngrade, "this connection has begun with initialize", v, now)
 		return
 	case msg.Method == "ping":
 		m.reply(q, jsonrpc.AppendResult(nil, q.id, []byte("{}")), v)
 		return
-	case msg.Method == "initialize":
+	case msg.Method == initialize:
 		if m.asking || m.greeted {
 			m.refuse(q, &runtime.Refusal{Rule: runtime.RuleSequence, Reason: "the session is initialized already", Next: "begin a new session"}, v, now)
 			return
@@ -125,31 +125,31 @@ const codeVersion = -32022
 // dispatch answers a request or sends it on; listed says that it has waited for
 // the lists that it needs.
 func (m *Mux) dispatch(q *request, msg *jsonrpc.Message, listed bool, v *Verdict, now time.Time) {
-	if kind := kindOf(msg.Method); kind != "" {
-		m.list(q, kind, msg, v, now)
-		return
-	}
+	kind := kindOf(msg.Method)
 	switch method := msg.Method; {
-	case method == "server/discover" && m.modern:
+	case kind != "":
+		m.list(q, kind, msg, v, now)
+	case method == discover && m.modern:
 		m.reply(q, jsonrpc.AppendResult(nil, q.id, m.discovered()), v)
-		return
 	case method == "subscriptions/listen" && m.modern:
 		m.listen(q, msg, listed, v, now)
-		return
 	case method == "logging/setLevel" && !m.modern:
 		m.setLevel(q, msg, v, now)
-		return
-	case (method == "resources/subscribe" || method == "resources/unsubscribe") && m.modern, method == "tasks/result" && m.modern:
+	case ofOne[method], ofOneBefore[method] && !m.modern:
+		m.route(q, msg, listed, v, now)
 	default:
-		switch method {
-		case "tools/call", "prompts/get", "completion/complete", "resources/read", "resources/subscribe", "resources/unsubscribe",
-			"tasks/get", "tasks/result", "tasks/cancel":
-			m.route(q, msg, listed, v, now)
-			return
-		}
+		m.error(q, jsonrpc.CodeMethodNotFound, runtime.RuleMethod, "the method is none that several servers behind one connection can answer", v, now)
 	}
-	m.error(q, jsonrpc.CodeMethodNotFound, runtime.RuleMethod, "the method is none that several servers behind one connection can answer", v, now)
 }
+
+// What one server answers, in every version or before 2026-07-28.
+var (
+	ofOne = map[string]bool{
+		"tools/call": true, "prompts/get": true, "completion/complete": true, "resources/read": true,
+		"tasks/get": true, "tasks/cancel": true,
+	}
+	ofOneBefore = map[string]bool{"resources/subscribe": true, "resources/unsubscribe": true, "tasks/result": true}
+)
 
 // error answers with an error of the protocol.
 func (m *Mux) error(q *request, code int, rule, reason string, v *Verdict, now time.Time) {
@@ -224,7 +224,7 @@ func (m *Mux) clientNotification(msg *jsonrpc.Message, v *Verdict, now time.Time
 		m.toAll(msg.Raw(), v)
 	case "notifications/cancelled":
 		q := m.open[idKey(msg.Find(msg.Params, "requestId").In(msg.Bytes))]
-		if q == nil || q.method == "initialize" {
+		if q == nil || q.method == initialize {
 			m.drop(msg, "it cancels a request that is not open", v, now)
 			return
 		}

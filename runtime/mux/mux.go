@@ -327,8 +327,17 @@ func (m *Mux) Busy() bool {
 
 // Leave notes that the client has closed its side: it needs no more news, only
 // the answers that it waits for.
-func (m *Mux) Leave() {
+func (m *Mux) Leave(v *Verdict) {
+	v.reset()
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.left = true
+	for i := range m.servers {
+		for k, st := range m.streams {
+			if st.server == i && st.first == nil {
+				delete(m.streams, k)
+				m.send(i, cancelled(st.id), v)
+			}
+		}
+	}
 }

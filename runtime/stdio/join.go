@@ -101,7 +101,11 @@ func (j *Joint) Run(ctx context.Context) ([]error, error) {
 	case <-ctx.Done():
 	case <-j.client.broken:
 	}
-	j.Mux.Leave()
+	var v mux.Verdict
+	j.Mux.Leave(&v)
+	for _, f := range v.ToServer {
+		j.ins[f.Server].push(f.Bytes)
+	}
 	for _, in := range j.ins {
 		go in.close() // so that one that does not read holds up no other
 	}
