@@ -419,11 +419,12 @@ func (s *Session) clientNotification(m *jsonrpc.Message, v *Verdict, now time.Ti
 			return !s.deny(v, r, audit.Drop, &Refusal{Rule: RuleSequence, Reason: "it cancels a request that is not open"})
 		}
 		// Who cancels waits no longer, and a server that obeys does not answer.
-		s.finish(k, open)
 		if s.unhold(k) { // the server has not seen the call
+			s.finish(k, open)
 			s.allow(v, r, "")
 			return false
 		}
+		s.forgo(k, open)
 	}
 	s.allow(v, r, "")
 	return true

@@ -276,7 +276,7 @@ func (p *player) play(from string, frame []byte) string {
 func (p *player) outcome(v *runtime.Verdict, frame []byte) string {
 	var out []string
 	for _, r := range v.Records {
-		if r.Refused() || r.Decision == audit.Change && r.Rule != "" || !r.Enforced {
+		if r.Refused() || r.Decision == audit.Drop || r.Decision == audit.Change && r.Rule != "" || !r.Enforced {
 			would := ""
 			if !r.Enforced {
 				would = "would "

@@ -133,7 +133,7 @@ func (s *Session) Expire(v *Verdict, now time.Time) {
 		if !s.deny(v, r, audit.Deny, no) {
 			continue
 		}
-		s.finish(k, q)
+		s.forgo(k, q)
 		v.ToClient = append(v.ToClient, s.answer(no, q))
 		cancel := append([]byte(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":`), q.id...)
 		v.ToServer = append(v.ToServer, jsonrpc.AppendString(append(cancel, `,"reason":`...), "its time is over"))

@@ -120,7 +120,10 @@ func TestSeconds(t *testing.T) {
 	if got := s.Due(); !got.Equal(noon.Add(6 * time.Second)) {
 		t.Error(got)
 	}
-	if s.FromServer([]byte(`{"jsonrpc":"2.0","id":10,"result":{"content":[]}}`), &v, noon); said(&v) != "drop shim/sequence" {
+	if s.FromServer([]byte(`{"jsonrpc":"2.0","id":10,"result":{"content":[]}}`), &v, noon); said(&v) != "drop" || v.Records[0].Refused() || v.Records[0].Name != "tides" {
+		t.Error(said(&v))
+	}
+	if s.FromServer([]byte(`{"jsonrpc":"2.0","id":10,"result":{"content":[]}}`), &v, noon); said(&v) != "drop shim/sequence" { // once
 		t.Error(said(&v))
 	}
 	if s.FromServer([]byte(`{"jsonrpc":"2.0","id":11,"result":{"content":[]}}`), &v, noon); said(&v) != "< result" {

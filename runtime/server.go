@@ -88,6 +88,10 @@ func (s *Session) serverResponse(m *jsonrpc.Message, v *Verdict, now time.Time) 
 	if q == nil || s.waits(string(s.back.buf)) {
 		r := s.recordOf(audit.ServerToClient, m, "", "", now)
 		r.Decision, r.Rule, r.Reason, r.Enforced = audit.Drop, RuleSequence, "it answers nothing that was asked", true
+		if q := s.late[string(s.back.buf)]; q != nil { // nothing is wrong with that
+			delete(s.late, string(s.back.buf))
+			r.Method, r.Name, r.Rule, r.Reason = q.method, q.name, "", "its request was cancelled"
+		}
 		v.Records = append(v.Records, r)
 		return
 	}

@@ -40,6 +40,7 @@ type Session struct {
 	today    string // the same as a date
 
 	open     map[string]*request // of the client and our own, without an answer, by the key of their id
+	late     map[string]*request // cancelled: the server's answer may be on its way
 	asked    map[string]string   // of the server: method by the key of its id
 	tokens   map[string]bool     // progress tokens of open requests
 	linked   map[string]bool     // URIs that results have handed out
@@ -110,7 +111,7 @@ func NewSession(g *Guard, server audit.Server, who audit.Who) *Session {
 	_, _ = rand.Read(id[:]) // never fails (crypto/rand)
 	s := &Session{
 		ID: hex.EncodeToString(id[:]), server: &server, who: &who, guard: g,
-		open: map[string]*request{}, asked: map[string]string{}, tokens: map[string]bool{},
+		open: map[string]*request{}, late: map[string]*request{}, asked: map[string]string{}, tokens: map[string]bool{},
 		linked: map[string]bool{}, lists: map[string]*listing{}, made: map[int]calls{},
 	}
 	s.prefix = "sallyport-" + s.ID + "-"
@@ -376,6 +377,15 @@ func (s *Session) finish(key string, r *request) {
 	if r.token != "" {
 		delete(s.tokens, r.token)
 	}
+}
+
+// forgo forgets a request that nobody waits for any more.
+func (s *Session) forgo(key string, r *request) {
+	s.finish(key, r)
+	if len(s.late) >= s.guard.Limits.Open { // servers that obey do not answer
+		clear(s.late)
+	}
+	s.late[key] = r
 }
 
 // ownID is an id for a request of the shim's own.

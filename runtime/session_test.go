@@ -25,8 +25,8 @@ const (
 func said(v *runtime.Verdict) string {
 	var out []string
 	for _, r := range v.Records {
-		if r.Refused() {
-			out = append(out, r.Decision+" "+r.Rule)
+		if r.Refused() || r.Decision == audit.Drop {
+			out = append(out, strings.TrimSpace(r.Decision+" "+r.Rule))
 		}
 	}
 	for _, f := range v.ToServer {

@@ -4,6 +4,7 @@
 package shim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -145,7 +146,7 @@ func tell(w io.Writer, o *options, r *audit.Record) {
 	if !r.Enforced {
 		verb = "would have " + verb
 	}
-	what := strings.TrimSpace(r.Method + " " + analyzers.Untrusted(r.Name).String())
+	what := cmp.Or(strings.TrimSpace(r.Method+" "+analyzers.Untrusted(r.Name).String()), "a message")
 	fmt.Fprintf(w, "sallyport: %s %s: %s [%s]\n", verb, what, r.Reason, r.Rule)
 }
 

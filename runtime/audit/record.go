@@ -118,8 +118,10 @@ const (
 // Refused reports whether the decision kept something from its receiver.
 func (r *Record) Refused() bool {
 	switch r.Decision {
-	case Deny, Hide, Drop, Stop:
+	case Deny, Hide, Stop:
 		return true
+	case Drop:
+		return r.Rule != "" // an answer to what was cancelled is nobody's
 	}
 	return false
 }
