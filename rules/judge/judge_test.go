@@ -289,20 +289,25 @@ func TestOpenModel(t *testing.T) {
 	}
 }
 
-// TestFeatureSet compares the set with a map, through growth and emptying.
-func TestFeatureSet(t *testing.T) {
-	var s features
+// TestSeen compares what was seen with sets, over many texts.
+func TestSeen(t *testing.T) {
+	s := seen{clause: make([]uint16, 200)}
 	next := uint32(1)
-	for range 50 {
-		s.empty()
-		want := map[int32]bool{}
-		for range 700 {
-			next = next*1664525 + 1013904223
-			f := int32(next >> 22)
-			if s.has(f) != want[f] || s.add(f) == want[f] || !s.has(f) {
-				t.Fatalf("feature %d, of %d", f, len(want))
+	for text := range 9000 {
+		s.text()
+		last := map[int32]bool{}
+		for range 5 + text%7 {
+			s.next()
+			here := map[int32]bool{}
+			for range 20 {
+				next = next*1664525 + 1013904223
+				f := int32(next>>16) % 200
+				if new, newer := s.add(f); new == here[f] || new && newer == last[f] {
+					t.Fatalf("text %d, feature %d: %v %v", text, f, new, newer)
+				}
+				here[f] = true
 			}
-			want[f] = true
+			last = here
 		}
 	}
 }

@@ -205,8 +205,7 @@ type reader struct {
 	role  Role
 	found []found
 	ids   []int32  // the slots of its words' stems, -1 without
-	here  features // of this clause
-	last  features // of the one before
+	seen  seen
 	// Sums of weights in thousandths, and numbers of features: of this clause,
 	// and of this clause together with the one before.
 	sum, before, together       int
@@ -216,60 +215,36 @@ type reader struct {
 // next begins another text.
 func (r *reader) next(role Role) {
 	r.role = role
-	r.here.empty()
+	r.seen.text()
 	r.sum, r.count = 0, 0
 }
 
-// features is a set of features. It keeps its memory.
-type features struct {
-	slots []member
-	now   uint32 // what was put in at another time is no more
-	n     int
+// seen is in which clause, counted over many texts, a feature was seen last.
+type seen struct {
+	clause []uint16 // by feature
+	now    uint16
 }
 
-type member struct {
-	feature int32
-	now     uint32
+// text begins another text: what was seen before was not in the last clause.
+func (s *seen) text() { s.forward(2) }
+
+// next begins another clause.
+func (s *seen) next() { s.forward(1) }
+
+func (s *seen) forward(n uint16) {
+	if s.now > math.MaxUint16-n {
+		clear(s.clause)
+		s.now = 1 // nothing was seen in it
+	}
+	s.now += n
 }
 
-func (s *features) empty() {
-	s.n = 0
-	if s.now++; s.now == 0 { // all the way round
-		clear(s.slots)
-		s.now = 1
-	}
-}
-
-// slot is where a feature is, or has to go. There is room.
-func (s *features) slot(f int32) *member {
-	for i := uint32(f) * 0x9e3779b1 >> 16; ; i++ {
-		m := &s.slots[i&uint32(len(s.slots)-1)]
-		if m.now != s.now || m.feature == f {
-			return m
-		}
-	}
-}
-
-func (s *features) has(f int32) bool { return s.n > 0 && s.slot(f).now == s.now }
-
-// add reports whether the feature was not there.
-func (s *features) add(f int32) bool {
-	if 2*s.n >= len(s.slots) {
-		old := *s
-		s.slots, s.n = make([]member, max(512, 2*len(old.slots))), 0
-		for _, m := range old.slots {
-			if m.now == old.now {
-				s.add(m.feature)
-			}
-		}
-	}
-	m := s.slot(f)
-	if m.now == s.now {
-		return false
-	}
-	*m = member{f, s.now}
-	s.n++
-	return true
+// add reports whether a feature is new to this clause, and to the one before it.
+func (s *seen) add(f int32) (here, before bool) {
+	at := &s.clause[f]
+	here, before = *at != s.now, *at+1 < s.now
+	*at = s.now
+	return here, before
 }
 
 // learn reads a clause.
@@ -317,23 +292,29 @@ func (r *reader) learn(m *model, low string, concepts set) {
 		}
 	}
 	r.found = all
+	if r.seen.clause == nil {
+		r.seen.clause = make([]uint16, m.features)
+	}
 	r.sumUp()
 }
 
 // sumUp adds up the weights of what was found, each feature once.
 func (r *reader) sumUp() {
-	r.here, r.last = r.last, r.here
-	r.here.empty()
+	r.seen.next()
 	r.before, r.countBefore = r.sum, r.count
 	sum, count := 0, 0
 	together, counted := r.before, r.countBefore
 	for _, f := range r.found {
-		if f.weight == none || !r.here.add(f.feature) {
+		if f.weight == none {
+			continue
+		}
+		here, before := r.seen.add(f.feature)
+		if !here {
 			continue
 		}
 		sum += int(f.weight)
 		count++
-		if !r.last.has(f.feature) {
+		if before {
 			together += int(f.weight)
 			counted++
 		}
