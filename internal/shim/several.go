@@ -78,6 +78,7 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 		Withheld: func() []map[string]bool {
 			return together(all, names, func(i int, name string) string { return mux.Offer(slugs[i], name) }, note)
 		},
+		Refused: func(i int) *runtime.Refusal { return all[i].session.Stopped() },
 		LeftOut: func(i int, reason string) {
 			say("%s is left out: %s", analyzers.Untrusted(names[i]), reason)
 		},

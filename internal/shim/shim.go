@@ -4,7 +4,6 @@
 package shim
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -146,8 +145,15 @@ func tell(w io.Writer, o *options, r *audit.Record) {
 	if !r.Enforced {
 		verb = "would have " + verb
 	}
-	what := cmp.Or(strings.TrimSpace(r.Method+" "+analyzers.Untrusted(r.Name).String()), "a message")
-	fmt.Fprintf(w, "sallyport: %s %s: %s [%s]\n", verb, what, r.Reason, r.Rule)
+	what := strings.TrimSpace(r.Method + " " + analyzers.Untrusted(r.Name).String())
+	switch {
+	case what != "" || r.Decision == audit.Stop:
+	case r.Direction == audit.Shim:
+		what = "the server"
+	default:
+		what = "a message"
+	}
+	fmt.Fprintf(w, "sallyport: %s: %s [%s]\n", strings.TrimSpace(verb+" "+what), r.Reason, r.Rule)
 }
 
 // records is how records call both sides.

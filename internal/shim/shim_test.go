@@ -146,8 +146,10 @@ func TestSeveral(t *testing.T) {
 	if got := r.call(`"tools/call","params":{"name":"east__tides","arguments":{"exit":3}}`); !strings.Contains(got, "shim/server-lost") {
 		t.Fatal(got)
 	}
-	if news, err := r.out.ReadString('\n'); err != nil || !strings.Contains(news, "notifications/tools/list_changed") {
-		t.Fatal(news, err)
+	for _, want := range []string{"notifications/tools/list_changed", "the server east has ended"} {
+		if news, err := r.out.ReadString('\n'); err != nil || !strings.Contains(news, want) {
+			t.Fatal(news, err)
+		}
 	}
 	if got := r.call(`"tools/call","params":{"name":"east__tides","arguments":{}}`); !strings.Contains(got, "shim/server-lost") {
 		t.Fatal(got)

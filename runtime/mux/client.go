@@ -220,6 +220,7 @@ func (m *Mux) clientNotification(msg *jsonrpc.Message, v *Verdict, now time.Time
 		for i := range m.servers {
 			m.follow(i, v)
 		}
+		m.tell(v)
 	case "notifications/roots/list_changed":
 		m.toAll(msg.Raw(), v)
 	case "notifications/cancelled":

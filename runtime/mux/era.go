@@ -30,6 +30,7 @@ func (m *Mux) note(msg *jsonrpc.Message, v *Verdict, now time.Time) {
 	keep(&m.said.capabilities, msg.ClientCapabilities)
 	if keep(&m.said.level, msg.Find(msg.Meta, prefixed+"logLevel")) && m.greeted {
 		m.levels(nil, v, now)
+		m.tell(v)
 	}
 }
 

@@ -334,6 +334,7 @@ func TestProbe(t *testing.T) {
 	w = newWire(t, "a")
 	w.client(modernAsk("1", "server/discover", ""))
 	w.to = nil
+	w.refused[0] = denied
 	w.server(0, `{"jsonrpc":"2.0","id":"sallyport-mux-1","error":{"code":-32090,"message":"denied"}}`) // by its session: it is asked no more
 	w.match(`^client .*"id":1,"error".*none of the servers can be used`)
 	w.client(`{"jsonrpc":"2.0","id":2,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}`)

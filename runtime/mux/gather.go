@@ -131,9 +131,7 @@ func (m *Mux) gathered(k string, p *part, msg *jsonrpc.Message, v *Verdict, now 
 func (m *Mux) ended(p *part, reason string, v *Verdict, now time.Time) {
 	switch p.what {
 	case greeting:
-		if m.LeftOut != nil {
-			m.LeftOut(p.server, reason)
-		}
+		m.leaveOut(p.server, reason, v)
 	case level, listening:
 	default:
 		delete(m.servers[p.server].offers, p.what)
@@ -153,11 +151,11 @@ func (m *Mux) share(p *part, v *Verdict, now time.Time) {
 func (m *Mux) complete(g *gathering, v *Verdict, now time.Time) {
 	g.done = true
 	delete(m.gathers, g)
-	if g.left > 0 && g.what == greeting && m.LeftOut != nil {
+	if g.left > 0 && g.what == greeting {
 		for i, s := range m.servers {
 			for _, p := range m.own {
 				if p.gathering == g && p.server == i && s.lost == "" {
-					m.LeftOut(i, fmt.Sprintf("it has not answered within %s; it is part of the connection once it does", m.Patience))
+					m.leaveOut(i, fmt.Sprintf("it has not answered within %s; it is part of the connection once it does", m.Patience), v)
 				}
 			}
 		}

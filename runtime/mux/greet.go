@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -88,9 +87,8 @@ func (m *Mux) greetedBy(p *part, msg *jsonrpc.Message, v *Verdict, now time.Time
 		fine = fine || modern && string(msg.Text(el, nil)) == stateless
 	}
 	if !fine {
-		denied := string(msg.Find(msg.Error, "code").In(msg.Bytes)) == strconv.Itoa(runtime.CodeDenied)
-		if p.second || denied {
-			m.ended(p, "it was refused, or has answered with an error", v, now)
+		if p.second || m.refusal(p.server) != nil {
+			m.ended(p, "it has answered with an error", v, now)
 			return
 		}
 		method := initialize
@@ -216,6 +214,52 @@ func (m *Mux) appendInstructions(result []byte) []byte {
 	return jsonrpc.AppendString(append(result, `,"instructions":`...), strings.Join(texts, "\n\n"))
 }
 
+// refusal is why a server's session refuses everything, nil if it does not.
+func (m *Mux) refusal(i int) *runtime.Refusal {
+	if m.Refused == nil {
+		return nil
+	}
+	return m.Refused(i)
+}
+
+// leaveOut says that a server is not part of the connection.
+func (m *Mux) leaveOut(i int, reason string, v *Verdict) {
+	if no := m.refusal(i); no != nil {
+		reason = no.Reason + " [" + no.Rule + "]"
+	}
+	if m.LeftOut != nil {
+		m.LeftOut(i, reason)
+	}
+	m.warn(fmt.Sprintf("the server %s is left out: %s", m.servers[i].slug, reason), v)
+}
+
+const maxWarnings = 100
+
+// warn tells the person at the client, as far as its version has a way.
+func (m *Mux) warn(text string, v *Verdict) {
+	if len(m.warnings) < maxWarnings {
+		m.warnings = append(m.warnings, text)
+	}
+	m.tell(v)
+}
+
+// tell gives the client the warnings that it may have: behind the handshake, or
+// once it has asked for messages of their level (2026-07-28, logLevel).
+func (m *Mux) tell(v *Verdict) {
+	if !m.greeted || !m.ready || m.left || m.modern && m.said.level == nil {
+		return
+	}
+	for _, text := range m.warnings {
+		switch string(m.said.level) {
+		case `"error"`, `"critical"`, `"alert"`, `"emergency"`:
+			continue
+		}
+		params := jsonrpc.AppendString([]byte(`{"level":"warning","logger":"sallyport","data":`), "Sallyport: "+text)
+		v.ToClient = append(v.ToClient, notification("notifications/message", append(params, '}')))
+	}
+	m.warnings = nil
+}
+
 // quote puts a mark before each line of a server's text, so that none can begin
 // what looks like another server's.
 func quote(text string) string {
@@ -244,11 +288,9 @@ func (m *Mux) any(path ...string) bool {
 // capabilities are those that one server has at least, and that the mux passes
 // on. Lists may always change: a server may end.
 func (m *Mux) capabilities() []byte {
-	var members []string
-	for _, name := range []string{"completions", "logging"} {
-		if m.any(name) {
-			members = append(members, `"`+name+`":{}`)
-		}
+	members := []string{`"logging":{}`} // the mux has something to say itself
+	if m.any("completions") {
+		members = append(members, `"completions":{}`)
 	}
 	for _, name := range []string{"prompts", "tools"} {
 		if m.any(name) {

@@ -41,6 +41,9 @@ type Options struct {
 	// LeftOut is told of a server that is not part of the connection, and why.
 	// It may be nil.
 	LeftOut func(server int, reason string)
+	// Refused is why a server's session refuses everything, nil if it does not.
+	// It may be nil itself.
+	Refused func(server int) *runtime.Refusal
 }
 
 // Frame goes to the session of one server.
@@ -88,6 +91,7 @@ type Mux struct {
 	ready    bool // servers may be told of it
 	modern   bool // the client speaks 2026-07-28
 	said     said
+	warnings []string // that the client has not got yet
 	hello    []byte // params of initialize
 	protocol string
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sallyport-mcp/sallyport/runtime"
 )
 
 var start = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
@@ -16,11 +18,17 @@ type wire struct {
 	m  *Mux
 	v  Verdict
 	to []string // "server frame", or "client frame"
+
+	refused map[int]*runtime.Refusal
 }
 
 func newWire(t *testing.T, names ...string) *wire {
-	return &wire{t: t, m: New(Options{Servers: names, Version: "1"})}
+	w := &wire{t: t, refused: map[int]*runtime.Refusal{}}
+	w.m = New(Options{Servers: names, Version: "1", Refused: func(i int) *runtime.Refusal { return w.refused[i] }})
+	return w
 }
+
+var denied = &runtime.Refusal{Rule: "denied-server", Reason: "it leaks"}
 
 func (w *wire) take() {
 	for _, f := range w.v.ToServer {
@@ -87,6 +95,7 @@ func TestGreeting(t *testing.T) {
 		`b {"jsonrpc":"2.0","id":"sallyport-mux-2","method":"initialize","params":{"protocolVersion":"2025-11-25"}}`,
 		`c {"jsonrpc":"2.0","id":"sallyport-mux-3","method":"initialize","params":{"protocolVersion":"2025-11-25"}}`)
 	w.server(1, `{"jsonrpc":"2.0","id":"sallyport-mux-1","result":{}}`) // another's
+	w.refused[1] = denied
 	w.server(1, `{"jsonrpc":"2.0","id":"sallyport-mux-2","error":{"code":-32090,"message":"denied"}}`)
 	w.server(0, `{"jsonrpc":"2.0","id":"sallyport-mux-1","result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"instructions":"Be \"kind\"."}}`)
 	w.want()
@@ -95,9 +104,11 @@ func TestGreeting(t *testing.T) {
 	}
 	w.m.Expire(&w.v, start.Add(10*time.Second))
 	w.take()
-	w.want(`client {"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{"listChanged":true}},"serverInfo":{"name":"sallyport","title":"Sallyport: a (left out: b, c)","version":"1"},"instructions":"# a (names that begin with a__)\n\n> Be \"kind\"."}}`)
+	w.want(`client {"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18","capabilities":{"logging":{},"tools":{"listChanged":true}},"serverInfo":{"name":"sallyport","title":"Sallyport: a (left out: b, c)","version":"1"},"instructions":"# a (names that begin with a__)\n\n> Be \"kind\"."}}`)
 	w.client(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
-	w.want(`a {"jsonrpc":"2.0","method":"notifications/initialized"}`)
+	w.want(`a {"jsonrpc":"2.0","method":"notifications/initialized"}`,
+		`client {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"warning","logger":"sallyport","data":"Sallyport: the server b is left out: it leaks [denied-server]"}}`,
+		`client {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"warning","logger":"sallyport","data":"Sallyport: the server c is left out: it has not answered within 10s; it is part of the connection once it does"}}`)
 	w.server(2, `{"jsonrpc":"2.0","id":"sallyport-mux-3","result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{}}}}`)
 	w.want(`c {"jsonrpc":"2.0","method":"notifications/initialized"}`, `client {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}`)
 }

@@ -166,6 +166,9 @@ func (m *Mux) Stopped(server int, v *Verdict) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.gone(server, v)
+	if no := m.refusal(server); no != nil && m.servers[server].in {
+		m.warn(fmt.Sprintf("the server %s was stopped: %s [%s]", m.servers[server].slug, no.Reason, no.Rule), v)
+	}
 }
 
 // Lost notes that the session of a server is over.
@@ -209,6 +212,9 @@ func (m *Mux) Lost(server int, reason string, v *Verdict, now time.Time) {
 		}
 	}
 	m.gone(server, v)
+	if s.in && !m.left {
+		m.warn(fmt.Sprintf("the server %s has ended", s.slug), v)
+	}
 }
 
 // gone takes away what a server has offered.
