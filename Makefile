@@ -21,6 +21,8 @@ demo: build ## scan fixtures/demo and write text and SARIF to bin/demo
 	@$(GO) build -trimpath -o bin/demo/mcpserver ./internal/mcptest/mcpserver
 	@rm -rf bin/demo/state bin/demo/audit.jsonl
 	@! $(BIN) run --registry fixtures/demo/desk.registry.yaml --name parcels --state bin/demo/state --audit bin/demo/audit.jsonl -- bin/demo/mcpserver fixtures/demo/captures/parcels.tools.json <fixtures/demo/client.jsonl
+	@echo; echo "Two servers behind one connection: what one does to a tool of the other shows with both in view."
+	@$(BIN) run --registry fixtures/demo/desk.registry.yaml --servers fixtures/demo/captures/desk.servers.json --state bin/demo/state --audit bin/demo/audit.jsonl <fixtures/demo/several.jsonl
 	@echo; $(BIN) audit report bin/demo/audit.jsonl --state bin/demo/state
 	@echo; echo "written: bin/demo/report.txt report.sarif report.json report.md"
 
