@@ -68,6 +68,10 @@ func (m *Mux) clientRequest(msg *jsonrpc.Message, b *batch, v *Verdict, now time
 		}
 	}
 	switch {
+	case m.modern && !m.used && msg.Method == initialize && msg.ProtocolVersion.IsZero():
+		m.begin(q)
+		m.fallBack(q, msg, v, now)
+		return
 	case m.modern, !m.greeted && !m.asking && (msg.Method == discover || !msg.ProtocolVersion.IsZero()):
 		m.modernRequest(q, msg, v, now)
 		return
@@ -125,6 +129,7 @@ const codeVersion = -32022
 // dispatch answers a request or sends it on; listed says that it has waited for
 // the lists that it needs.
 func (m *Mux) dispatch(q *request, msg *jsonrpc.Message, listed bool, v *Verdict, now time.Time) {
+	m.used = m.used || msg.Method != discover
 	kind := kindOf(msg.Method)
 	switch method := msg.Method; {
 	case kind != "":

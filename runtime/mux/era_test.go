@@ -344,6 +344,33 @@ func TestProbe(t *testing.T) {
 	w.client(modernAsk("3", "tools/list", ""))
 	w.match(`^client .*"id":3,"error":\{"code":-32601,.*begun with initialize`)
 
+	// A client that does not wait, before and after the answer.
+	const handshake = `{"jsonrpc":"2.0","id":2,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}`
+	w = newWire(t, "new", "old")
+	w.client(modernAsk("1", "server/discover", ""))
+	w.server(0, discoveredAs(1))
+	w.server(1, unknown(2))
+	w.to = nil
+	w.client(handshake)
+	w.want()
+	w.server(1, initializedAs(3))
+	w.match(`client {"jsonrpc":"2.0","id":2,"result":{"protocolVersion":"2025-06-18".*\nclient .*"id":1,"error"`)
+	w.client(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+	w.match(`new .*subscriptions/listen`)
+	w = newWire(t, "new", "old")
+	w.client(modernAsk("1", "server/discover", ""))
+	w.server(0, discoveredAs(1))
+	w.server(1, unknown(2))
+	w.server(1, initializedAs(3))
+	w.to = nil
+	w.client(handshake)
+	w.match(`^client {"jsonrpc":"2.0","id":2,"result":{"protocolVersion":"2025-06-18"`)
+	w.client(`{"jsonrpc":"2.0","id":3,"method":"tools/list"}`)
+	w.match(`^new .*tools/list.*\nold .*tools/list`)
+	w = mixed(t) // it has used the other
+	w.client(handshake)
+	w.match(`^client .*"id":2,"error"`)
+
 	w = newWire(t, "a")
 	w.client(`{"jsonrpc":"2.0","id":1,"method":"server/discover"}`) // of which version?
 	w.match(`^client .*"error":\{"code":-32602,.*protocolVersion`)

@@ -20,12 +20,32 @@ const (
 
 // initialize begins a connection with a handshake.
 func (m *Mux) initialize(q *request, msg *jsonrpc.Message, v *Verdict, now time.Time) {
+	m.introduced(msg)
+	m.greet(initialize, q, v, now)
+}
+
+// introduced notes what initialize says of the client.
+func (m *Mux) introduced(msg *jsonrpc.Message) {
 	m.hello = append([]byte(nil), cmp.Or(string(msg.Params.In(msg.Bytes)), "{}")...)
 	m.said = said{
 		info:         bytes.Clone(msg.Find(msg.Params, "clientInfo").In(msg.Bytes)),
 		capabilities: bytes.Clone(msg.Find(msg.Params, "capabilities").In(msg.Bytes)),
 	}
-	m.greet(initialize, q, v, now)
+}
+
+// fallBack is for a client that has not waited for the answer to
+// server/discover, or wants no more of it: the connection has a handshake after
+// all (2026-07-28, basic/transports/stdio). The servers have been asked already.
+func (m *Mux) fallBack(q *request, msg *jsonrpc.Message, v *Verdict, now time.Time) {
+	m.introduced(msg)
+	m.modern, m.greeted, m.ready, m.protocol = false, false, false, ""
+	for g := range m.gathers {
+		if g.what == greeting {
+			g.asked = append(g.asked, q)
+			return
+		}
+	}
+	m.introduce(q, v, now)
 }
 
 // discover begins a connection without one: m.said is known.
@@ -124,21 +144,20 @@ func (m *Mux) greetedAll(g *gathering, v *Verdict, now time.Time) {
 	for _, q := range g.asked {
 		m.introduce(q, v, now)
 	}
-	if !m.modern {
-		return
-	}
-	for i, s := range m.servers {
-		if s.in && s.lost == "" {
-			m.greeted, m.ready, m.protocol = true, true, stateless
-			m.follow(i, v)
+	if m.modern {
+		for i, s := range m.servers {
+			if s.in && s.lost == "" {
+				m.greeted, m.ready, m.protocol = true, true, stateless
+				m.follow(i, v)
+			}
 		}
+		if m.greeted {
+			m.release(greeting, v, now)
+			return
+		}
+		m.modern = false
 	}
-	if m.greeted {
-		m.release(greeting, v, now)
-		return
-	}
-	m.modern = false
-	waiting := m.waiting
+	waiting := m.waiting // for a greeting of the other era
 	m.waiting = nil
 	for _, q := range waiting {
 		m.refuse(q, unusable, v, now)
@@ -224,6 +243,9 @@ func (m *Mux) refusal(i int) *runtime.Refusal {
 
 // leaveOut says that a server is not part of the connection.
 func (m *Mux) leaveOut(i int, reason string, v *Verdict) {
+	if m.left {
+		return
+	}
 	if no := m.refusal(i); no != nil {
 		reason = no.Reason + " [" + no.Rule + "]"
 	}

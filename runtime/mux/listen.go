@@ -54,9 +54,10 @@ func (m *Mux) stream(st *stream, filter []byte, v *Verdict) {
 // follow asks a server of 2026-07-28 to tell of its lists.
 func (m *Mux) follow(i int, v *Verdict) {
 	s := m.servers[i]
-	if !s.in || !s.modern || !m.ready || s.lost != "" {
+	if !s.in || !s.modern || !m.ready || s.lost != "" || s.followed {
 		return
 	}
+	s.followed = true
 	filter := []byte{'{'}
 	for _, n := range noted {
 		if string(has(s.capabilities, lists[n.kind].capability, "listChanged").In(s.capabilities)) == "true" {

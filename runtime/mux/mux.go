@@ -90,6 +90,7 @@ type Mux struct {
 	left     bool // the client has gone
 	ready    bool // servers may be told of it
 	modern   bool // the client speaks 2026-07-28
+	used     bool // the client has asked for more than who the servers are
 	said     said
 	warnings []string // that the client has not got yet
 	hello    []byte // params of initialize
@@ -109,6 +110,7 @@ type server struct {
 	name, slug   string
 	in           bool // has answered the greeting
 	modern       bool // it speaks 2026-07-28
+	followed     bool // it tells of its lists
 	lost         string
 	version      string
 	capabilities []byte
