@@ -12,6 +12,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"encoding/pem"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -23,8 +24,6 @@ import (
 	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
-	"github.com/sallyport-mcp/sallyport/analyzers/capture"
-	"github.com/sallyport-mcp/sallyport/manifest"
 	"github.com/sallyport-mcp/sallyport/registry"
 )
 
@@ -35,7 +34,16 @@ const (
 )
 
 func main() {
-	if err := run(); err != nil {
+	servers := flag.String("servers", "", "instead, what several servers behind one connection cost: numbers of them, such as 1,5,10")
+	shims := flag.String("shims", "", "with -servers, other builds of sallyport-shim to compare with, separated by commas")
+	flag.Parse()
+	err := error(nil)
+	if *servers != "" {
+		err = several(*servers, *shims)
+	} else {
+		err = run()
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "benchshim:", err)
 		os.Exit(1)
 	}
@@ -60,12 +68,8 @@ func run() error {
 	}
 	defer os.RemoveAll(dir)
 	at := func(name string) string { return filepath.Join(dir, name) }
-	for _, b := range [][2]string{{"server", "./internal/mcptest/mcpserver"}, {"pump", "./internal/benchshim/pump"}, {"shim", "./cmd/sallyport-shim"}} {
-		c := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", at(b[0]), b[1])
-		c.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if out, err := c.CombinedOutput(); err != nil {
-			return fmt.Errorf("%w: %s", err, out)
-		}
+	if err := build(dir, [2]string{"server", "./internal/mcptest/mcpserver"}, [2]string{"pump", "./internal/benchshim/pump"}, [2]string{"shim", "./cmd/sallyport-shim"}); err != nil {
+		return err
 	}
 	if err := prepare(dir); err != nil {
 		return err
@@ -93,38 +97,40 @@ func run() error {
 	return report(ways, at("shim"))
 }
 
+// build writes programs, each a name and a package, into dir.
+func build(dir string, programs ...[2]string) error {
+	for _, b := range programs {
+		c := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", filepath.Join(dir, b[0]), b[1])
+		c.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if out, err := c.CombinedOutput(); err != nil {
+			return fmt.Errorf("%w: %s", err, out)
+		}
+	}
+	return nil
+}
+
+// captured is what the server shows.
+const captured = `{"serverInfo":{"name":"bench"},"tools":[` +
+	`{"name":"look_up","description":"Returns the entry of a word in the dictionary of the harbour.","inputSchema":{"type":"object","properties":{"word":{"type":"string","description":"The word"},"size":{"type":"integer","minimum":0,"description":"Length of the entry"},"language":{"type":"string","enum":["en","de"]}},"required":["word"],"additionalProperties":false}},` +
+	`{"name":"list_words","description":"Lists the words of the dictionary.","inputSchema":{"type":"object"}}]}`
+
 // prepare writes what was approved.
 func prepare(dir string) error {
-	content := []byte(`{"serverInfo":{"name":"bench"},"tools":[` +
-		`{"name":"look_up","description":"Returns the entry of a word in the dictionary of the harbour.","inputSchema":{"type":"object","properties":{"word":{"type":"string","description":"The word"},"size":{"type":"integer","minimum":0,"description":"Length of the entry"},"language":{"type":"string","enum":["en","de"]}},"required":["word"],"additionalProperties":false}},` +
-		`{"name":"list_words","description":"Lists the words of the dictionary.","inputSchema":{"type":"object"}}]}`)
-	if err := os.WriteFile(filepath.Join(dir, "capture.json"), content, 0o600); err != nil {
-		return err
-	}
-	var c analyzers.Catalog
-	if err := capture.Analyzer().Analyze(analyzers.File{Source: &analyzers.Source{Path: "capture.json", Bytes: content}}, &c); err != nil {
-		return err
-	}
-	m, err := manifest.New(manifest.Options{
-		Server: manifest.Server{Name: "bench"}, Surface: &c.Servers[0].Surface, Serial: 1,
-		Issued: time.Now().UTC().Format(time.RFC3339), Expires: time.Now().UTC().AddDate(1, 0, 0).Format(time.RFC3339),
-	})
+	entry, err := approve(dir, "bench", []byte(captured), filepath.Join(dir, "server"), filepath.Join(dir, "capture.json"))
 	if err != nil {
 		return err
 	}
-	b, err := m.Bytes()
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, "bench.manifest.json"), b, 0o600); err != nil {
-		return err
-	}
+	return compile(dir, entry)
+}
+
+// compile writes the registry of these entries and of 100 others, as a real one
+// has them, and the key of its compiled form.
+func compile(dir, entries string) error {
 	document := "apiVersion: sallyport/v1\nkind: Registry\nname: bench\nservers:\n"
-	for i := range 100 { // others, as a real one has
+	for i := range 100 {
 		document += fmt.Sprintf("  - id: other-%d\n    status: approved\n    match: {argv: [npx, -y, \"@acme/server-%d@1.2.%d\"]}\n    evidence: {approvedBy: bench, approvedAt: \"2026-01-01\", reason: bench}\n", i, i, i)
 	}
-	document += fmt.Sprintf("  - id: bench\n    status: approved\n    match: {argv: [%q, %q]}\n    manifest: {digest: \"sha256:%s\"}\n    evidence: {approvedBy: bench, approvedAt: \"2026-01-01\", reason: bench}\n",
-		filepath.Join(dir, "server"), filepath.Join(dir, "capture.json"), m.Predicate.Surface)
+	document += entries
 	source := filepath.Join(dir, "registry.yaml")
 	if err := os.WriteFile(source, []byte(document), 0o600); err != nil {
 		return err
