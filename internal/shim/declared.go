@@ -12,7 +12,6 @@ import (
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/analyzers/clientconfig"
-	"github.com/sallyport-mcp/sallyport/runtime/identity"
 )
 
 // declared reads the command lines of servers from a client's configuration:
@@ -78,15 +77,6 @@ func (o *options) declared(names []string, w World) error {
 		o.argv, o.dir, o.env, o.several = o.several[0].argv, o.several[0].dir, o.several[0].env, nil
 	}
 	return nil
-}
-
-// installed reports why a server's program is not there; nil when it is.
-func (o *options) installed(w World) error {
-	exe, err := identity.Open(o.argv, o.dir, w.Env)
-	if err == nil {
-		_ = exe.Close()
-	}
-	return err
 }
 
 // lockedWriter takes the lines of several servers.

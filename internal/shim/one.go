@@ -24,29 +24,25 @@ type one struct {
 	session *runtime.Session
 }
 
-// prepare finds what is to be started and reads what was approved of it. Its
-// exe is to be closed.
-func (o *options) prepare(w World, say func(string, ...any)) (*one, error) {
-	exe, err := identity.Open(o.argv, o.dir, w.Env)
+// prepare finds what is to be started and judges by the source whether it may
+// be. Its exe is to be closed.
+func (o *options) prepare(src *source, found manifests, say func(string, ...any)) (*one, error) {
+	exe, err := identity.Open(o.argv, o.dir, src.world.Env)
 	if err != nil {
 		return nil, hint("is it installed, and in PATH?", "%s cannot be started: %s", analyzers.Untrusted(o.argv[0]), err)
 	}
-	src := &approved{options: o, world: w, say: say, exe: exe}
-	guard, err := src.load(time.Now())
-	if err != nil {
-		_ = exe.Close()
-		return nil, err
-	}
+	a := &approved{options: o, source: src, say: say, exe: exe, guards: make(chan *runtime.Guard, 1)}
+	guard := a.guard(found, time.Now())
+	src.servers = append(src.servers, a)
 	who, server := o.records(guard)
-	return &one{o, w, say, exe, src, guard, runtime.NewSession(guard, server, who)}, nil
+	return &one{o, src.world, say, exe, a, guard, runtime.NewSession(guard, server, who)}, nil
 }
 
 // serve starts the server and serves until one side ends: stdio.Run's errors.
 func (s *one) serve(ctx context.Context, in io.Reader, out io.Writer, record func(*audit.Record) error) error {
-	guards := make(chan *runtime.Guard)
+	defer s.src.ended.Store(true)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	go s.src.watch(watching, guards)
 	if s.mode == runtime.Observe {
 		defer s.observe(watching, s.session, s.say)()
 	}
@@ -54,14 +50,14 @@ func (s *one) serve(ctx context.Context, in io.Reader, out io.Writer, record fun
 	command.Err = nil // identity.Open has found it
 	command.Env, command.Dir = s.environment(s.world, s.guard, s.say), s.dir
 	held := false
-	if s.src.pinned {
+	if s.src.what.Load().pinned {
 		command.Path, command.ExtraFiles, held = s.exe.Start(3)
 	} else {
 		command.Path = s.exe.Path
 	}
 	return stdio.Run(ctx, stdio.Options{
 		Session: s.session, Command: command, Launcher: launches(s.argv), Stdin: in, Stdout: out, Stderr: s.world.Stderr,
-		Record: record, LossyAudit: s.lossyAudit, Guards: guards, MaxLine: s.maxLine,
+		Record: record, LossyAudit: s.lossyAudit, Guards: s.src.guards, MaxLine: s.maxLine,
 		Answered: func(pid int) *runtime.Refusal {
 			go func() { // not before: the server's own start comes first
 				s.guard.Warm()

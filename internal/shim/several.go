@@ -3,13 +3,13 @@ package shim
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/runtime"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
 	"github.com/sallyport-mcp/sallyport/runtime/mux"
@@ -21,14 +21,11 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 	if w.Warm != nil { // once for all of them
 		w.Warm = sync.OnceFunc(w.Warm)
 	}
-	w.Stderr = &lockedWriter{w: w.Stderr}
-	said := map[string]bool{}
-	once := func(format string, args ...any) { // each reads the same registry
-		if text := fmt.Sprintf(format, args...); !said[text] {
-			said[text] = true
-			say("%s", text)
-		}
+	src := newSource(o, w, say)
+	if err := src.load(time.Now()); err != nil {
+		return fail(w, err)
 	}
+	found := manifests{}
 	var all []*one
 	var names []string
 	defer func() {
@@ -37,19 +34,13 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 		}
 	}()
 	for _, server := range o.several {
-		s, err := server.prepare(w, once)
-		var missing *hinted
-		if errors.As(err, &missing) && server.installed(w) != nil {
+		s, err := server.prepare(src, found, func(format string, args ...any) {
+			say("%s: "+format, append([]any{analyzers.Untrusted(server.name)}, args...)...)
+		})
+		if err != nil {
 			say("%s is left out: %s", analyzers.Untrusted(server.name), err)
 			continue
 		}
-		if err != nil {
-			return fail(w, err)
-		}
-		s.say = func(format string, args ...any) {
-			say("%s: "+format, append([]any{analyzers.Untrusted(server.name)}, args...)...)
-		}
-		s.src.say = s.say
 		all, names = append(all, s), append(names, server.name)
 	}
 	if len(all) == 0 {
@@ -76,13 +67,16 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 		Servers: names, Version: "1",
 		Record: audit.Record{Session: all[0].session.ID, Mode: string(o.mode), Server: &audit.Server{Name: "sallyport"}, Who: &who},
 		Withheld: func() []map[string]bool {
-			return together(all, names, func(i int, name string) string { return mux.Offer(slugs[i], name) }, note)
+			return together(src.common.Load().rules(), all, names, func(i int, name string) string { return mux.Offer(slugs[i], name) }, note)
 		},
 		Refused: func(i int) *runtime.Refusal { return all[i].session.Stopped() },
 		LeftOut: func(i int, reason string) {
 			say("%s is left out: %s", analyzers.Untrusted(names[i]), reason)
 		},
 	})
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go src.watch(watching)
 	var joint *stdio.Joint
 	joint = stdio.NewJoint(stdio.JoinOptions{
 		Mux: joined, Servers: len(all), Stdin: w.Stdin, Stdout: w.Stdout, MaxLine: o.maxLine, Record: note,
@@ -114,7 +108,7 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 
 // together judges what the servers show with all of them in view. It returns
 // the tools that must not be offered.
-func together(all []*one, names []string, offered func(int, string) string, note func(*audit.Record) error) []map[string]bool {
+func together(list []*rules.Rule, all []*one, names []string, offered func(int, string) string, note func(*audit.Record) error) []map[string]bool {
 	shown := make([]runtime.Seen, len(all))
 	for i, s := range all {
 		if s.session.Stopped() == nil {
@@ -122,7 +116,7 @@ func together(all []*one, names []string, offered func(int, string) string, note
 		}
 	}
 	out := make([]map[string]bool, len(all))
-	for i, refusals := range runtime.Together(all[0].guard.Rules(), names, shown, offered) {
+	for i, refusals := range runtime.Together(list, names, shown, offered) {
 		records, enforced := all[i].session.Withhold(refusals, time.Now())
 		for k := range records {
 			if err := note(&records[k]); err != nil {

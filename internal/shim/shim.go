@@ -85,6 +85,7 @@ func (h *hinted) Error() string { return h.problem }
 func hint(next, format string, args ...any) error { return &hinted{fmt.Sprintf(format, args...), next} }
 
 func (o *options) run(ctx context.Context, w World) int {
+	w.Stderr = &lockedWriter{w: w.Stderr}
 	say := func(format string, args ...any) {
 		if !o.quiet {
 			fmt.Fprintf(w.Stderr, "sallyport: "+format+"\n", args...)
@@ -102,7 +103,11 @@ func (o *options) run(ctx context.Context, w World) int {
 	if o.several != nil {
 		return o.runSeveral(ctx, w, say)
 	}
-	s, err := o.prepare(w, say)
+	src := newSource(o, w, say)
+	if err := src.load(time.Now()); err != nil {
+		return fail(w, err)
+	}
+	s, err := o.prepare(src, manifests{}, say)
 	if err != nil {
 		return fail(w, err)
 	}
@@ -112,6 +117,9 @@ func (o *options) run(ctx context.Context, w World) int {
 		return fail(w, err)
 	}
 	defer done()
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	go src.watch(watching)
 	return exitCode(w, s.serve(ctx, w.Stdin, w.Stdout, func(r *audit.Record) error {
 		tell(w.Stderr, o, r)
 		return write(r)
