@@ -78,7 +78,11 @@ type Rule struct {
 	// Messages: it reads Documents, too, so it has something to say about a
 	// single message of a server.
 	Messages bool
-	Check    func(*Pass)
+	// Beside: its findings on a server can be high or critical because of what
+	// another shows. Rules that say less of that, or look at each server by
+	// itself, leave it false.
+	Beside bool
+	Check  func(*Pass)
 }
 
 // Family is the rule's family in lower case: that of the first row it covers.

@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -282,6 +283,11 @@ func (s *Session) mayAsk(m *jsonrpc.Message, q *request, now time.Time) *Refusal
 	if action != policy.Connect && q.name == "" {
 		if d := s.decide(action, "", nil, now); !d.Allowed {
 			return refused(d, "it is not allowed")
+		}
+	}
+	if m.Method == "completion/complete" {
+		if no := cmp.Or(s.beside("prompt", q.name), s.beside("template", q.name)); no != nil {
+			return no
 		}
 	}
 	if m.Method == "subscriptions/listen" {

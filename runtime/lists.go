@@ -139,10 +139,10 @@ func (s *Session) mayUse(l *listing, m *jsonrpc.Message, q *request, now time.Ti
 	case def == nil && (s.enforcing() || l.complete):
 		return &Refusal{Rule: RuleHidden, Reason: fmt.Sprintf("the server's list has no %s", name(l.kind, q.name)), Next: "ask for the list again"}, ""
 	}
+	if no := s.beside(l.kind, q.name); no != nil {
+		return no, ""
+	}
 	if l.kind == "tool" {
-		if no := s.withheld[q.name]; no != nil {
-			return no, ""
-		}
 		if s.guard.pins != nil {
 			if p := s.guard.pins.items[key("tool", q.name)]; p != nil && p.tool != nil {
 				if fault := p.argumentsOf().check(m.Bytes, m.Arguments); fault != "" {
@@ -168,11 +168,17 @@ func (s *Session) mayUse(l *listing, m *jsonrpc.Message, q *request, now time.Ti
 // mayRead: what is listed, what an approved template stands for, and what a
 // result has handed out.
 func (s *Session) mayRead(l *listing, q *request) *Refusal {
+	if no := s.beside("resource", q.name); no != nil {
+		return no
+	}
 	if def := l.seen[q.name]; def != nil {
 		return def.hidden
 	}
 	if s.linked[q.name] || !s.enforcing() && !l.complete {
 		return nil
+	}
+	if no := s.behind(q.name); no != nil {
+		return no
 	}
 	if s.guard.pins != nil {
 		if s.guard.pins.template(q.name) {

@@ -285,7 +285,7 @@ func (s *Session) greeting(q *request, m *jsonrpc.Message, r audit.Record, v *Ve
 	if more != nil && s.deny(v, r, audit.Change, more) {
 		edits = append(edits, edit{m.Find(m.Result, "capabilities"), narrower})
 	}
-	if no != nil && s.deny(v, r, audit.Change, no) {
+	if s.silent = no != nil && s.deny(v, r, audit.Change, no); s.silent {
 		edits = append(edits, edit{at, []byte(`""`)})
 	}
 	edits = append(edits, s.caching(m, len(edits) > 0)...)

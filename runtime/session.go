@@ -46,7 +46,7 @@ type Session struct {
 	linked   map[string]bool     // URIs that results have handed out
 	sent     []string            // the last words to the server that may be parts of a credential
 	lists    map[string]*listing // by kind
-	withheld map[string]*Refusal // tools that other servers make dangerous
+	withheld Withheld            // what other servers make dangerous
 	calls    []held
 	made     map[int]calls // by limit: see limited
 	due      atomic.Int64  // when the first call has taken too long, in Unix nanoseconds; 0: none can
@@ -55,6 +55,7 @@ type Session struct {
 	meta     []byte // what every request needs in _meta (2026-07-28), as the client last said it
 
 	instructions *string // as the server gave them; nil before the handshake
+	silent       bool    // they were not passed on
 	info         json.RawMessage
 	declared     json.RawMessage // its capabilities
 	capable      map[string]bool // those of its first greeting, where no manifest pins them

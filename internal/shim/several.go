@@ -63,11 +63,19 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 		tell(w.Stderr, o, r)
 		return write(r)
 	}
+	together := &company{
+		all: all, rules: func() []*rules.Rule { return src.common.Load().rules() }, had: make([]bool, len(all)), note: note,
+		judge: runtime.NewTogether(names, func(i int, name string) string { return mux.Offer(slugs[i], name) }),
+	}
 	joined := mux.New(mux.Options{
 		Servers: names, Version: "1",
 		Record: audit.Record{Session: all[0].session.ID, Mode: string(o.mode), Server: &audit.Server{Name: "sallyport"}, Who: &who},
 		Withheld: func() []map[string]bool {
-			return together(src.common.Load().rules(), all, names, func(i int, name string) string { return mux.Offer(slugs[i], name) }, note)
+			var tools []map[string]bool
+			for _, of := range together.withheld() {
+				tools = append(tools, of["tool"])
+			}
+			return tools
 		},
 		Refused: func(i int) *runtime.Refusal { return all[i].session.Stopped() },
 		LeftOut: func(i int, reason string) {
@@ -106,29 +114,34 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 	return exitRefused
 }
 
-// together judges what the servers show with all of them in view. It returns
-// the tools that must not be offered.
-func together(list []*rules.Rule, all []*one, names []string, offered func(int, string) string, note func(*audit.Record) error) []map[string]bool {
-	shown := make([]runtime.Seen, len(all))
-	for i, s := range all {
-		if s.session.Stopped() == nil {
-			shown[i], _ = s.session.Seen()
-		}
+// company is the servers of a connection, judged beside each other.
+type company struct {
+	all   []*one
+	rules func() []*rules.Rule
+	judge *runtime.Together
+	had   []bool // the client has the server's instructions
+	note  func(*audit.Record) error
+}
+
+// withheld is what must not be offered, by server, kind and name.
+func (c *company) withheld() []map[string]map[string]bool {
+	now := time.Now()
+	shown := make([]runtime.Seen, len(c.all))
+	for i, s := range c.all {
+		shown[i] = s.session.Shown(now)
 	}
-	out := make([]map[string]bool, len(all))
-	for i, refusals := range runtime.Together(list, names, shown, offered) {
-		records, enforced := all[i].session.Withhold(refusals, time.Now())
+	out := make([]map[string]map[string]bool, len(c.all))
+	for i, found := range c.judge.Judge(c.rules(), shown) {
+		records, enforced := c.all[i].session.Withhold(found, c.had[i], now)
 		for k := range records {
-			if err := note(&records[k]); err != nil {
-				continue // what is withheld stays so
+			_ = c.note(&records[k]) // what is withheld stays so
+		}
+		out[i] = map[string]map[string]bool{}
+		for kind, names := range enforced {
+			out[i][kind] = map[string]bool{}
+			for name := range names {
+				out[i][kind][name] = true
 			}
-		}
-		if !enforced {
-			continue
-		}
-		out[i] = map[string]bool{}
-		for name := range refusals {
-			out[i][name] = true
 		}
 	}
 	return out

@@ -21,6 +21,7 @@ var ConfusableToolName = rules.Rule{
 	CWE:        []int{1007},
 	Covers:     []string{"SHD-004"},
 	Page:       confusableToolNamePage,
+	Beside:     true,
 	Check:      checkConfusableToolName,
 }
 

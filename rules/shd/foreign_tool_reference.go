@@ -21,6 +21,7 @@ var ForeignToolReference = rules.Rule{
 	CWE:        []int{1427, 441},
 	Covers:     []string{"SHD-002"},
 	Page:       foreignToolReferencePage,
+	Beside:     true,
 	Check:      checkForeignToolReference,
 }
 

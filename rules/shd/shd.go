@@ -19,7 +19,7 @@ type agent struct {
 
 type agentsKey struct{}
 
-// agents returns those that have two servers with tools or more.
+// agents returns those that have two servers with something to say, or more.
 func agents(pass *rules.Pass) []*agent {
 	if len(pass.Catalog.Servers) < 2 {
 		return nil
@@ -32,7 +32,7 @@ func agents(pass *rules.Pass) []*agent {
 		by := map[place]*agent{}
 		var order []*agent
 		for _, s := range pass.Catalog.Servers {
-			if len(s.Surface.Tools) == 0 && s.Surface.Instructions.IsZero() {
+			if f := &s.Surface; len(f.Tools)+len(f.Prompts)+len(f.Resources)+len(f.Templates) == 0 && f.Instructions.IsZero() {
 				continue
 			}
 			at := place{client: s.Client}
