@@ -70,13 +70,7 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 	joined := mux.New(mux.Options{
 		Servers: names, Version: "1",
 		Record: audit.Record{Session: all[0].session.ID, Mode: string(o.mode), Server: &audit.Server{Name: "sallyport"}, Who: &who},
-		Withheld: func() []map[string]bool {
-			var tools []map[string]bool
-			for _, of := range together.withheld() {
-				tools = append(tools, of["tool"])
-			}
-			return tools
-		},
+		Withheld: together.withheld,
 		Refused: func(i int) *runtime.Refusal { return all[i].session.Stopped() },
 		LeftOut: func(i int, reason string) {
 			say("%s is left out: %s", analyzers.Untrusted(names[i]), reason)
@@ -123,8 +117,9 @@ type company struct {
 	note  func(*audit.Record) error
 }
 
-// withheld is what must not be offered, by server, kind and name.
-func (c *company) withheld() []map[string]map[string]bool {
+// withheld is what must not be offered, by server, kind and name, now that
+// something is complete (mux.Options).
+func (c *company) withheld(complete string) []map[string]map[string]bool {
 	now := time.Now()
 	shown := make([]runtime.Seen, len(c.all))
 	for i, s := range c.all {
@@ -142,6 +137,9 @@ func (c *company) withheld() []map[string]map[string]bool {
 			for name := range names {
 				out[i][kind][name] = true
 			}
+		}
+		if said := shown[i].Instructions; complete == mux.Greeted && said != nil && *said != "" && !out[i][runtime.Instructions][""] {
+			c.had[i] = true
 		}
 	}
 	return out

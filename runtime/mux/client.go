@@ -135,6 +135,7 @@ func (m *Mux) dispatch(q *request, msg *jsonrpc.Message, listed bool, v *Verdict
 	case kind != "":
 		m.list(q, kind, msg, v, now)
 	case method == discover && m.modern:
+		m.judge(Greeted, v)
 		m.reply(q, jsonrpc.AppendResult(nil, q.id, m.discovered()), v)
 	case method == "subscriptions/listen" && m.modern:
 		m.listen(q, msg, listed, v, now)

@@ -175,9 +175,7 @@ func (m *Mux) complete(g *gathering, v *Verdict, now time.Time) {
 		m.index(g.what)
 		t := m.tables[g.what]
 		t.listed = now
-		if g.what == "tool" && m.Withheld != nil {
-			t.withheld = m.Withheld()
-		}
+		m.judge(g.what, v)
 		for _, q := range g.asked {
 			m.answerList(q, g.what, v)
 		}

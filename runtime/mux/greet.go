@@ -189,6 +189,7 @@ func (m *Mux) introduce(q *request, v *Verdict, now time.Time) {
 			m.protocol = asked
 		}
 	}
+	m.judge(Greeted, v)
 	m.greeted = true
 	result := jsonrpc.AppendString([]byte(`{"protocolVersion":`), m.protocol)
 	result = append(append(append(result, `,"capabilities":`...), m.capabilities()...), `,"serverInfo":`...)
@@ -222,8 +223,8 @@ func (m *Mux) serverInfo() []byte {
 
 func (m *Mux) appendInstructions(result []byte) []byte {
 	var texts []string
-	for _, s := range m.servers {
-		if s.in && s.instructions != "" {
+	for i, s := range m.servers {
+		if s.in && s.instructions != "" && !m.hides(i, runtime.Instructions, "") {
 			texts = append(texts, fmt.Sprintf("# %s (names that begin with %s%s)\n\n%s", s.slug, s.slug, separator, quote(s.instructions)))
 		}
 	}

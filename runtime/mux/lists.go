@@ -2,6 +2,7 @@ package mux
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -74,10 +75,9 @@ type target struct {
 
 // table is what is offered of one kind.
 type table struct {
-	names    map[string]target
-	owners   map[string]map[int]bool // of URIs
-	listed   time.Time               // when all servers were last asked; zero: not since the last change
-	withheld []map[string]bool       // by server
+	names  map[string]target
+	owners map[string]map[int]bool // of URIs
+	listed time.Time               // when all servers were last asked; zero: not since the last change
 
 	cursor string   // of the client, for the rest of the last answer
 	rest   [][]byte // definitions of it
@@ -166,12 +166,15 @@ func (m *Mux) answerList(q *request, kind string, v *Verdict) {
 	for i, s := range m.servers {
 		seen := map[string]bool{}
 		for _, it := range s.offers[kind] {
+			if m.hides(i, kind, it.name) {
+				continue
+			}
 			if kind == "resource" || kind == "template" {
 				t.rest = append(t.rest, it.raw)
 				continue
 			}
 			offered := Offer(s.slug, it.name)
-			if t.names[offered] != (target{i, it.name}) || seen[it.name] || t.hides(i, it.name) {
+			if t.names[offered] != (target{i, it.name}) || seen[it.name] {
 				continue
 			}
 			seen[it.name] = true
@@ -181,8 +184,30 @@ func (m *Mux) answerList(q *request, kind string, v *Verdict) {
 	m.answerPage(q, kind, v)
 }
 
-func (t *table) hides(server int, name string) bool {
-	return server < len(t.withheld) && t.withheld[server][name]
+// Greeted is what is complete when the servers have said who they are.
+const Greeted = greeting
+
+// judge asks what is withheld, now that something is complete. Lists that the
+// client may have are other ones where that has changed.
+func (m *Mux) judge(complete string, v *Verdict) {
+	if m.Withheld == nil {
+		return
+	}
+	was := m.withheld
+	m.withheld = m.Withheld(complete)
+	for _, kind := range kinds {
+		for i := range m.servers {
+			if kind != complete && i < len(was) && !m.tables[kind].listed.IsZero() &&
+				!(maps.Equal(was[i][kind], m.withheld[i][kind]) && maps.Equal(was[i][runtime.Everything], m.withheld[i][runtime.Everything])) {
+				m.changed(kind, v)
+			}
+		}
+	}
+}
+
+// hides reports whether the client is not shown something of a server.
+func (m *Mux) hides(server int, kind, name string) bool {
+	return server < len(m.withheld) && (m.withheld[server][kind][name] || m.withheld[server][runtime.Everything][""])
 }
 
 // answerPage answers with the next of it.

@@ -35,9 +35,12 @@ type Options struct {
 	// Patience bounds how long a server may hold up a greeting or a list:
 	// 10 seconds.
 	Patience time.Duration
-	// Withheld is asked whenever all tools are listed and returns, by server,
-	// the names that are not offered. It may be nil.
-	Withheld func() []map[string]bool
+	// Withheld is asked before the client is greeted (complete is Greeted) and
+	// whenever all definitions of a kind are listed (complete is "tool",
+	// "prompt", "resource" or "template"). It returns what is not offered, by
+	// server, kind and name; runtime.Instructions and runtime.Everything have
+	// the name "". It may be nil.
+	Withheld func(complete string) []map[string]map[string]bool
 	// LeftOut is told of a server that is not part of the connection, and why.
 	// It may be nil.
 	LeftOut func(server int, reason string)
@@ -96,13 +99,14 @@ type Mux struct {
 	hello    []byte // params of initialize
 	protocol string
 
-	gathers map[*gathering]bool
-	tables  map[string]*table
-	waiting []*request
-	linked  map[string]map[int]bool // servers whose results have handed out a URI
-	tasks   map[string]map[int]bool // servers that have begun a task of this id
-	given   map[string]map[int]bool // servers for which the client has begun one
-	forms   map[string]map[int]bool // servers that have sent the user to a page, by elicitationId
+	gathers  map[*gathering]bool
+	tables   map[string]*table
+	withheld []map[string]map[string]bool // by server, kind and name
+	waiting  []*request
+	linked   map[string]map[int]bool // servers whose results have handed out a URI
+	tasks    map[string]map[int]bool // servers that have begun a task of this id
+	given    map[string]map[int]bool // servers for which the client has begun one
+	forms    map[string]map[int]bool // servers that have sent the user to a page, by elicitationId
 }
 
 // server is what is known of one.

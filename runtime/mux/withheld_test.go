@@ -1,0 +1,59 @@
+package mux
+
+import (
+	"fmt"
+	"testing"
+)
+
+// withheld makes the second of two servers offer less; nil for all.
+func withheld(now *map[string]map[string]bool, asked *[]string) func(string) []map[string]map[string]bool {
+	return func(complete string) []map[string]map[string]bool {
+		*asked = append(*asked, complete)
+		return []map[string]map[string]bool{{}, *now}
+	}
+}
+
+// TestWithheld: of each kind what must not be offered is left out, and a list
+// that the client has is another one when that changes.
+func TestWithheld(t *testing.T) {
+	var asked []string
+	now := map[string]map[string]bool{"instructions": {"": true}, "prompt": {"p": true}, "resource": {"m://p": true}, "template": {"m://{p}": true}}
+	w := newWire(t, "a", "b")
+	w.m.Withheld = withheld(&now, &asked)
+	w.client(`{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}`)
+	for i, name := range []string{"a", "b"} {
+		w.server(i, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"prompts":{},"resources":{}},"instructions":"I am %s."}}`, own(i+1), name))
+	}
+	n := 3
+	w.match(`"instructions":"# a [^#]*> I am a\."}}$`)
+	w.client(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+
+	list := func(method, member, a, b, want string) {
+		t.Helper()
+		w.client(fmt.Sprintf(`{"jsonrpc":"2.0","id":9,"method":%q}`, method))
+		w.to = nil
+		n = w.listed(n, member, a, b)
+		w.want(`client {"jsonrpc":"2.0","id":9,"result":{` + fmt.Sprintf("%q:[%s]", member, want) + `}}`)
+	}
+	list("prompts/list", "prompts", `{"name":"p"}`, `{"name":"p"},{"name":"q"}`, `{"name":"a__p"},{"name":"b__q"}`)
+	list("resources/list", "resources", `{"uri":"m://p"}`, `{"uri":"m://p"},{"uri":"m://q"}`, `{"uri":"m://p"},{"uri":"m://q"}`)
+	list("resources/templates/list", "resourceTemplates", ``, `{"uriTemplate":"m://{p}"},{"uriTemplate":"m://{q}"}`, `{"uriTemplate":"m://{q}"}`)
+
+	now = map[string]map[string]bool{}
+	w.client(`{"jsonrpc":"2.0","id":9,"method":"tools/list"}`)
+	w.to = nil
+	n = w.listed(n, "tools", `{"name":"t"}`, `{"name":"t"}`)
+	w.want(`client {"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}`, `client {"jsonrpc":"2.0","method":"notifications/resources/list_changed"}`,
+		`client {"jsonrpc":"2.0","id":9,"result":{"tools":[{"name":"a__t"},{"name":"b__t"}]}}`)
+	list("prompts/list", "prompts", ``, `{"name":"p"}`, `{"name":"b__p"}`)
+
+	now = map[string]map[string]bool{"everything": {"": true}}
+	w.client(`{"jsonrpc":"2.0","id":9,"method":"tools/list"}`)
+	w.to = nil
+	n = w.listed(n, "tools", `{"name":"t"}`, `{"name":"t"}`)
+	w.want(`client {"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}`, `client {"jsonrpc":"2.0","id":9,"result":{"tools":[{"name":"a__t"}]}}`)
+	list("prompts/list", "prompts", `{"name":"p"}`, `{"name":"p"}`, `{"name":"a__p"}`)
+	if got := fmt.Sprint(asked); got != "[greeting prompt resource template tool prompt tool prompt]" {
+		t.Error(got)
+	}
+}
