@@ -69,9 +69,9 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 	}
 	joined := mux.New(mux.Options{
 		Servers: names, Version: "1",
-		Record: audit.Record{Session: all[0].session.ID, Mode: string(o.mode), Server: &audit.Server{Name: "sallyport"}, Who: &who},
+		Record:   audit.Record{Session: all[0].session.ID, Mode: string(o.mode), Server: &audit.Server{Name: "sallyport"}, Who: &who},
 		Withheld: together.withheld,
-		Refused: func(i int) *runtime.Refusal { return all[i].session.Stopped() },
+		Refused:  func(i int) *runtime.Refusal { return all[i].session.Stopped() },
 		LeftOut: func(i int, reason string) {
 			say("%s is left out: %s", analyzers.Untrusted(names[i]), reason)
 		},

@@ -222,10 +222,13 @@ func (m *Mux) clientNotification(msg *jsonrpc.Message, v *Verdict, now time.Time
 	switch msg.Method {
 	case "notifications/initialized":
 		m.ready = true
-		m.toAll(msg.Raw(), v)
+		for i := range m.servers {
+			m.begins(i, v)
+		}
 		for i := range m.servers {
 			m.follow(i, v)
 		}
+		m.catchUp(v, now)
 		m.tell(v)
 	case "notifications/roots/list_changed":
 		m.toAll(msg.Raw(), v)

@@ -55,11 +55,17 @@ func FuzzMux(f *testing.F) {
 	f.Add("m\nc" + modernAsk("3", "tools/call", `,"name":"old__x"`) + "\n1{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"elicitation/create\",\"params\":{}}\nc" + modernAsk("4", "tools/call", `,"name":"old__x","requestState":`+own(8)) + "\n1{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{}}\n")
 	f.Add("m\nc" + modernAsk("3", "subscriptions/listen", `,"notifications":{"toolsListChanged":true,"resourceSubscriptions":["u"]}`) + "\n0l\n1l\n0l\n1l\n0l\n")
 	f.Add("n\nc{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"tools/call\",\"params\":{\"name\":\"new__x\"}}\n0{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{\"resultType\":\"input_required\",\"inputRequests\":{\"k\":{\"method\":\"roots/list\"}}}}\nc{\"jsonrpc\":\"2.0\",\"id\":\"sallyport-mux-7\",\"result\":{}}\n0{\"jsonrpc\":\"2.0\",\"id\":3,\"result\":{}}\n")
+	f.Add("w\nc{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{}}\n0l\n1l\n1{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"roots/list\"}\n0l\n1l\nc{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\nc{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"resources/list\"}\n0l\n1l\n")
+	f.Add("w\nc{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\"}\n0l\nx\n0l\nx\n1l\nc{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"tools/list\"}\n0l\n1l\n")
 	f.Fuzz(func(t *testing.T, script string) {
 		var w *wire
 		switch {
 		case strings.HasPrefix(script, "m\n"): // a client of 2026-07-28
 			w = mixed(t)
+		case strings.HasPrefix(script, "w\n"): // something is withheld, and nobody greeted
+			w = newWire(t, "a", "b")
+			now, asked := map[string]map[string]bool{"tool": {"t": true}, "resource": {"u": true}}, []string(nil)
+			w.m.Withheld = withheld(&now, &asked)
 		case strings.HasPrefix(script, "n\n"): // a server of it
 			w = greeted(t, "new", "old")
 			w.m.servers[0].modern = true

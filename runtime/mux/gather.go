@@ -162,6 +162,10 @@ func (m *Mux) complete(g *gathering, v *Verdict, now time.Time) {
 	}
 	switch g.what {
 	case greeting:
+		if m.Withheld != nil {
+			m.acquaint(g, v, now)
+			break
+		}
 		m.greetedAll(g, v, now)
 	case level:
 		for _, q := range g.asked {
@@ -180,5 +184,9 @@ func (m *Mux) complete(g *gathering, v *Verdict, now time.Time) {
 			m.answerList(q, g.what, v)
 		}
 		m.release(g.what, v, now)
+		if meeting := m.meeting; meeting != nil && g.what == "tool" {
+			m.meeting = nil
+			m.greetedAll(meeting, v, now)
+		}
 	}
 }

@@ -39,6 +39,10 @@ func (m *Mux) introduced(msg *jsonrpc.Message) {
 func (m *Mux) fallBack(q *request, msg *jsonrpc.Message, v *Verdict, now time.Time) {
 	m.introduced(msg)
 	m.modern, m.greeted, m.ready, m.protocol = false, false, false, ""
+	if m.meeting != nil {
+		m.meeting.asked = append(m.meeting.asked, q)
+		return
+	}
 	for g := range m.gathers {
 		if g.what == greeting {
 			g.asked = append(g.asked, q)
@@ -122,8 +126,8 @@ func (m *Mux) greetedBy(p *part, msg *jsonrpc.Message, v *Verdict, now time.Time
 	s.in, s.modern, s.version = true, modern, string(msg.Text(msg.Find(msg.Result, "protocolVersion"), nil))
 	s.capabilities = bytes.Clone(msg.Find(msg.Result, "capabilities").In(msg.Bytes))
 	s.instructions = string(msg.Text(msg.Find(msg.Result, "instructions"), nil))
-	if !modern && (m.modern || p.done && m.ready) {
-		m.send(p.server, []byte(`{"jsonrpc":"2.0","method":"notifications/initialized"}`), v)
+	if m.modern || p.done && m.ready {
+		m.begins(p.server, v)
 	}
 	if !p.done {
 		p.fine++
@@ -134,6 +138,67 @@ func (m *Mux) greetedBy(p *part, msg *jsonrpc.Message, v *Verdict, now time.Time
 	for _, kind := range kinds { // late: the client learns of it by the lists
 		if !has(s.capabilities, lists[kind].capability).IsZero() {
 			m.changed(kind, v)
+		}
+	}
+}
+
+// acquaint lists the tools of all servers before the client hears of any, so
+// that what they say of themselves is judged with these in view: instructions
+// cannot be taken back. It takes what the greeting has left of its time, or a
+// third of that.
+func (m *Mux) acquaint(g *gathering, v *Verdict, now time.Time) {
+	m.meeting = g
+	for i := range m.servers {
+		m.begins(i, v)
+	}
+	m.gather("tool", nil, v, now)
+	due := now.Add(m.Patience / 3)
+	if due.Before(g.due) {
+		due = g.due
+	}
+	for tools := range m.gathers {
+		if tools.what == "tool" {
+			tools.due = due
+		}
+	}
+}
+
+// begins tells a server with a handshake, once, that it may begin.
+func (m *Mux) begins(i int, v *Verdict) {
+	if s := m.servers[i]; s.in && !s.modern && s.lost == "" && !s.ready {
+		s.ready = true
+		m.send(i, notification("notifications/initialized", nil), v)
+	}
+}
+
+// maxEarly bounds the bytes that wait for the client.
+const maxEarly = 1 << 20
+
+// early reports whether something of a server waits until the client says that
+// it may begin: what it asks, and what it writes to the log.
+func (m *Mux) early(i int, msg *jsonrpc.Message) bool {
+	if m.modern || m.ready || !m.servers[i].ready || msg.Kind != jsonrpc.Request && msg.Method != "notifications/message" {
+		return false
+	}
+	size := len(msg.Raw())
+	for _, f := range m.earlier {
+		size += len(f.Bytes)
+	}
+	if size > maxEarly {
+		return false
+	}
+	m.earlier = append(m.earlier, Frame{i, bytes.Clone(msg.Raw())})
+	return true
+}
+
+// catchUp goes on with what has waited for that.
+func (m *Mux) catchUp(v *Verdict, now time.Time) {
+	earlier := m.earlier
+	m.earlier = nil
+	for _, f := range earlier {
+		var msg jsonrpc.Message
+		if jsonrpc.NewScanner(jsonrpc.Options{LoneSurrogates: true}).Scan(f.Bytes, &msg) == nil { // it was scanned before
+			m.fromServer(f.Server, &msg, v, now)
 		}
 	}
 }

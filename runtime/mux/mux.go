@@ -96,13 +96,15 @@ type Mux struct {
 	used     bool // the client has asked for more than who the servers are
 	said     said
 	warnings []string // that the client has not got yet
-	hello    []byte // params of initialize
+	hello    []byte   // params of initialize
 	protocol string
 
 	gathers  map[*gathering]bool
 	tables   map[string]*table
 	withheld []map[string]map[string]bool // by server, kind and name
 	waiting  []*request
+	meeting  *gathering              // the greeting, while tools are listed before the client has its answer
+	earlier  []Frame                 // of servers, before the client has said that they may begin
 	linked   map[string]map[int]bool // servers whose results have handed out a URI
 	tasks    map[string]map[int]bool // servers that have begun a task of this id
 	given    map[string]map[int]bool // servers for which the client has begun one
@@ -115,6 +117,7 @@ type server struct {
 	in           bool // has answered the greeting
 	modern       bool // it speaks 2026-07-28
 	followed     bool // it tells of its lists
+	ready        bool // it was told that it may begin
 	lost         string
 	version      string
 	capabilities []byte

@@ -33,6 +33,9 @@ func (m *Mux) FromServer(server int, frame []byte, v *Verdict, now time.Time) {
 }
 
 func (m *Mux) fromServer(i int, msg *jsonrpc.Message, v *Verdict, now time.Time) {
+	if m.early(i, msg) {
+		return
+	}
 	switch msg.Kind {
 	case jsonrpc.Response:
 		k := key(msg)

@@ -24,9 +24,14 @@ func TestWithheld(t *testing.T) {
 	for i, name := range []string{"a", "b"} {
 		w.server(i, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{},"prompts":{},"resources":{}},"instructions":"I am %s."}}`, own(i+1), name))
 	}
-	n := 3
+	w.to = nil
+	w.server(0, `{"jsonrpc":"2.0","id":"r","method":"roots/list"}`) // not before the client is greeted
+	w.want()
+	n := w.listed(3, "tools", `{"name":"t"}`, `{"name":"t"}`)
 	w.match(`"instructions":"# a [^#]*> I am a\."}}$`)
 	w.client(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
+	w.want(`client {"jsonrpc":"2.0","id":` + own(n) + `,"method":"roots/list"}`) // the servers know
+	n++
 
 	list := func(method, member, a, b, want string) {
 		t.Helper()
@@ -53,7 +58,7 @@ func TestWithheld(t *testing.T) {
 	n = w.listed(n, "tools", `{"name":"t"}`, `{"name":"t"}`)
 	w.want(`client {"jsonrpc":"2.0","method":"notifications/prompts/list_changed"}`, `client {"jsonrpc":"2.0","id":9,"result":{"tools":[{"name":"a__t"}]}}`)
 	list("prompts/list", "prompts", `{"name":"p"}`, `{"name":"p"}`, `{"name":"a__p"}`)
-	if got := fmt.Sprint(asked); got != "[greeting prompt resource template tool prompt tool prompt]" {
+	if got := fmt.Sprint(asked); got != "[tool greeting prompt resource template tool prompt tool prompt]" {
 		t.Error(got)
 	}
 }
