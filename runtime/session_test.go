@@ -407,3 +407,99 @@ func known(out []byte, came [][]byte) bool {
 	}
 	return false
 }
+
+// TestWithhold: what other servers make dangerous cannot be used, of any kind;
+// everything, where the client has had the instructions that are among it.
+func TestWithhold(t *testing.T) {
+	no := &runtime.Refusal{Rule: "foreign-tool-reference", Reason: "it is about another's", Next: "review it"}
+	w := runtime.Withheld{runtime.Instructions: {"": no}, "tool": {"tides": no}, "prompt": {"p": no}, "resource": {"tide://1": no}, "template": {"tide://{n}": no}}
+	requests := map[string]string{
+		"tool":            `"tools/call","params":{"name":"tides"}`,
+		"prompt":          `"prompts/get","params":{"name":"p"}`,
+		"resource":        `"resources/read","params":{"uri":"tide://1"}`,
+		"of the template": `"resources/read","params":{"uri":"tide://2"}`,
+		"subscription":    `"resources/subscribe","params":{"uri":"tide://1"}`,
+		"completion":      `"completion/complete","params":{"ref":{"type":"ref/prompt","name":"p"},"argument":{"name":"a","value":"b"}}`,
+		"another tool":    `"tools/call","params":{"name":"look_up","arguments":{"word":"x"}}`,
+		"another prompt":  `"prompts/get","params":{"name":"q"}`,
+	}
+	for _, mode := range []runtime.Mode{runtime.Enforce, runtime.Observe} {
+		for _, had := range []bool{false, true} {
+			c := config(t, pinnedTools)
+			c.Mode, c.Manifest = mode, nil
+			s := begin(t, c, lookUp+","+tidal)
+			var v runtime.Verdict
+			for i, list := range []string{`"prompts/list"`, `"resources/list"`} {
+				answer := []string{`{"prompts":[{"name":"p"},{"name":"q"}]}`, `{"resources":[{"uri":"tide://1","name":"a"}]}`}[i]
+				s.FromClient(fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":%s}`, 50+i, list), &v, noon)
+				s.FromServer(fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"result":%s}`, 50+i, answer), &v, noon)
+			}
+			records, enforced := s.Withhold(w, had, noon)
+			want := 5
+			if had {
+				want = 6 // and everything
+			}
+			if len(records) != want || (enforced != nil) != (mode == runtime.Enforce) {
+				t.Errorf("%s, had %v: %d records, %v", mode, had, len(records), enforced)
+			}
+			if again, _ := s.Withhold(w, had, noon); len(again) != 0 {
+				t.Errorf("%s, had %v: recorded again: %v", mode, had, again)
+			}
+			id := 60
+			for name, request := range requests {
+				id++
+				s.FromClient(fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":%s}`, id, request), &v, noon)
+				refused := len(v.Records) > 0 && v.Records[len(v.Records)-1].Rule == "foreign-tool-reference"
+				if want := had || !strings.HasPrefix(name, "another"); refused != want {
+					t.Errorf("%s, had %v: %s: %s", mode, had, name, said(&v))
+				}
+				if passes := len(v.ToServer) == 1; passes != (mode == runtime.Observe || !refused) {
+					t.Errorf("%s, had %v: %s: %s", mode, had, name, said(&v))
+				}
+			}
+			if s.Withhold(nil, had, noon); mode == runtime.Enforce {
+				s.FromClient([]byte(`{"jsonrpc":"2.0","id":99,"method":"prompts/get","params":{"name":"p"}}`), &v, noon)
+				if got := said(&v); got != "> prompts/get" {
+					t.Errorf("had %v: taken back: %s", had, got)
+				}
+			}
+		}
+	}
+}
+
+// TestShown: what is judged beside other servers is what the client may see, and
+// before a list comes what was approved.
+func TestShown(t *testing.T) {
+	count := func(s *runtime.Session) string {
+		seen := s.Shown(noon)
+		said := "nil"
+		if seen.Instructions != nil {
+			said = *seen.Instructions
+		}
+		return fmt.Sprintf("%d %q", len(seen.Tools), said)
+	}
+	greet := func(c runtime.Config) *runtime.Session {
+		s := runtime.NewSession(runtime.NewGuard(c), audit.Server{Name: "harbour"}, audit.Who{})
+		var v runtime.Verdict
+		s.FromClient([]byte(`{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{}}}`), &v, noon)
+		s.FromServer([]byte(`{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"t","version":"1"},"instructions":"Knows the tides."}}`), &v, noon)
+		return s
+	}
+	if got := count(greet(config(t, ""))); got != `0 "Knows the tides."` {
+		t.Error("without a manifest: ", got)
+	}
+	s := greet(config(t, pinnedTools))
+	if got := count(s); got != `2 "nil"` { // its instructions were not approved
+		t.Error("with one: ", got)
+	}
+	var v runtime.Verdict
+	s.FromClient([]byte(`{"jsonrpc":"2.0","id":1,"method":"tools/list"}`), &v, noon)
+	s.FromServer([]byte(`{"jsonrpc":"2.0","id":1,"result":{"tools":[`+tidal+`,{"name":"moon","description":"Returns the phase of the moon.","inputSchema":{"type":"object"}}]}}`), &v, noon)
+	if got := count(s); got != `1 "nil"` {
+		t.Error("listed: ", got)
+	}
+	s.Refuse(&runtime.Refusal{Rule: runtime.RuleLost}, &v, noon)
+	if got := count(s); got != `0 "nil"` {
+		t.Error("stopped: ", got)
+	}
+}

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/sallyport-mcp/sallyport/internal/release"
 )
 
 // The exit codes, a contract with scripts.
@@ -22,8 +24,7 @@ const (
 	exitIncomplete = 3 // something recognised could not be read
 )
 
-// version is set by the linker for a release.
-var version = "0.1.0-dev"
+var version = release.Version
 
 func main() {
 	supervise()

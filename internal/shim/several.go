@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/internal/release"
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/runtime"
 	"github.com/sallyport-mcp/sallyport/runtime/audit"
@@ -68,7 +69,7 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 		judge: runtime.NewTogether(names, func(i int, name string) string { return mux.Offer(slugs[i], name) }),
 	}
 	joined := mux.New(mux.Options{
-		Servers: names, Version: "1",
+		Servers: names, Version: release.Version,
 		Record:   audit.Record{Session: all[0].session.ID, Mode: string(o.mode), Server: &audit.Server{Name: "sallyport"}, Who: &who},
 		Withheld: together.withheld,
 		Refused:  func(i int) *runtime.Refusal { return all[i].session.Stopped() },
