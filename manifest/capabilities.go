@@ -36,6 +36,15 @@ func capabilitiesOf(s *analyzers.Surface) (*Capabilities, error) {
 	return c, err
 }
 
+// Approval is how a registry's entry names them (manifest.capabilities), "" for
+// none.
+func (c *Capabilities) Approval() string {
+	if c == nil {
+		return ""
+	}
+	return "sha256:" + c.Digest
+}
+
 // digest is the SHA-256 over the canonical form of the names.
 func (c *Capabilities) digest() (string, error) {
 	encoded, err := json.Marshal(c.Names)

@@ -86,7 +86,7 @@ func (e *Entry) effect() string {
 	if e.Tools.Allow != nil {
 		allow = fmt.Sprintf("%q", slices.Sorted(slices.Values(e.Tools.Allow)))
 	}
-	return fmt.Sprintf("%s %s %s %q %q %v %q %s %s", e.Status, e.Manifest.Digest, allow, slices.Sorted(slices.Values(e.Tools.Deny)), e.Tools.Dispatch, e.Limits, slices.Sorted(slices.Values(e.Redaction)), e.Zone, e.Evidence.Until)
+	return fmt.Sprintf("%s %s %s %s %q %q %v %q %s %s", e.Status, e.Manifest.Digest, e.Manifest.Capabilities, allow, slices.Sorted(slices.Values(e.Tools.Deny)), e.Tools.Dispatch, e.Limits, slices.Sorted(slices.Values(e.Redaction)), e.Zone, e.Evidence.Until)
 }
 
 // outside returns a project of the entry that lies below one of its units.

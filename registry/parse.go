@@ -462,6 +462,7 @@ func (r *reader) match(n *tree.Node, m *Match) {
 func (r *reader) manifest(n *tree.Node, m *Manifest) {
 	r.object(n, "manifest", fields{
 		{"digest", r.formed(&m.Digest, isDigest, `"sha256:" and 64 lower-case hexadecimal digits`)},
+		{"capabilities", r.formed(&m.Capabilities, isDigest, `"sha256:" and 64 lower-case hexadecimal digits`)},
 		{"path", r.str(&m.Path)},
 	})
 	if n.IsObject() && m.Digest == "" {

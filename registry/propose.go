@@ -300,7 +300,10 @@ type Ruling struct {
 	Today    string // YYYY-MM-DD
 	Until    string // YYYY-MM-DD or ""
 	Digest   string // of the surface that is approved; "" keeps the entry's
-	Path     string // of its manifest, relative to the document; "" keeps the entry's if the digest stays
+	// Capabilities is the digest of those that its manifest pins, and Path where
+	// that is, relative to the document; both "" keep the entry's if the digest
+	// stays.
+	Capabilities, Path string
 	// AcceptUnpinned allows an approval without a manifest digest.
 	AcceptUnpinned bool
 }
@@ -338,7 +341,9 @@ func (d *Document) Rule(r Ruling) (Edit, error) {
 		e.Manifest = Manifest{Digest: r.Digest}
 	}
 	if r.Path != "" {
-		e.Manifest.Path = r.Path
+		e.Manifest.Capabilities, e.Manifest.Path = r.Capabilities, r.Path
+	} else if r.Capabilities != "" {
+		e.Manifest.Capabilities = r.Capabilities
 	}
 	if r.Status == Approved {
 		if err := e.Match.check(Approved); err != nil {

@@ -117,9 +117,11 @@ type Match struct {
 	Integrity    []string // of the package that a launcher fetches, one of them: "sha512-BASE64" as in npm's lockfiles, "sha256:HEX" of a wheel
 }
 
-// Manifest is what was reviewed: the digest of the surface, "sha256:HEX" (see
-// package manifest), and where its signed document is kept.
-type Manifest struct{ Digest, Path string }
+// Manifest is what was reviewed: the digests of the surface and of the declared
+// capabilities, each "sha256:HEX" (see package manifest), and where its signed
+// document is kept. Without the second any capabilities are approved that a
+// manifest of the surface pins.
+type Manifest struct{ Digest, Capabilities, Path string }
 
 // Tools is a choice of tools by their exact names. A nil Allow allows every
 // tool that is not denied, an empty one none.

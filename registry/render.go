@@ -183,6 +183,9 @@ func (m Manifest) members() []member {
 	if m.Digest != "" {
 		out = append(out, textMember("digest", m.Digest))
 	}
+	if m.Capabilities != "" {
+		out = append(out, textMember("capabilities", m.Capabilities))
+	}
 	if m.Path != "" {
 		out = append(out, textMember("path", m.Path))
 	}

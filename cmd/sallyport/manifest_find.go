@@ -52,7 +52,7 @@ func (j *judgement) approvedManifests(c *analyzers.Catalog, uses []reg.Use) {
 	if j == nil {
 		return
 	}
-	finder := &manifestFinder{catalog: c, registry: j.loaded, found: map[string]*analyzers.Manifest{}, byDigest: map[string]*analyzers.Manifest{}}
+	finder := &manifestFinder{catalog: c, registry: j.loaded, found: map[string]*analyzers.Manifest{}, byDigest: map[registry.Manifest]*analyzers.Manifest{}}
 	for _, u := range uses {
 		if u.Entry == nil || u.Entry.Manifest.Digest == "" || !u.Allowed && u.Changed != "surface" {
 			continue
@@ -69,8 +69,8 @@ func (j *judgement) approvedManifests(c *analyzers.Catalog, uses []reg.Use) {
 type manifestFinder struct {
 	catalog  *analyzers.Catalog
 	registry *loaded
-	found    map[string]*analyzers.Manifest // by entry; nil where there is none
-	byDigest map[string]*analyzers.Manifest // of the surface
+	found    map[string]*analyzers.Manifest            // by entry; nil where there is none
+	byDigest map[registry.Manifest]*analyzers.Manifest // without a path; with the capabilities and without
 	listed   bool
 }
 
@@ -85,7 +85,7 @@ func (f *manifestFinder) of(e *registry.Entry) *analyzers.Manifest {
 	}
 	if m == nil {
 		f.list()
-		m = f.byDigest[e.Manifest.Digest]
+		m = f.byDigest[registry.Manifest{Digest: e.Manifest.Digest, Capabilities: e.Manifest.Capabilities}]
 	}
 	f.found[e.ID] = m
 	return m
@@ -106,11 +106,13 @@ func (f *manifestFinder) named(e *registry.Entry) (*analyzers.Manifest, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch digest, err := surfaceOf(m); {
+	switch of, err := approvalOf(m); {
 	case err != nil:
 		return nil, err
-	case digest != e.Manifest.Digest:
-		return nil, fmt.Errorf("it describes the surface %s, and the entry approves %s", digest, e.Manifest.Digest)
+	case of.Digest != e.Manifest.Digest:
+		return nil, fmt.Errorf("it describes the surface %s, and the entry approves %s", of.Digest, e.Manifest.Digest)
+	case e.Manifest.Capabilities != "" && of.Capabilities != e.Manifest.Capabilities:
+		return nil, errors.New("it pins other capabilities than the entry approves")
 	}
 	return m, nil
 }
@@ -136,13 +138,13 @@ func readBelow(root *os.Root, name string) (*analyzers.Manifest, error) {
 	return m, err
 }
 
-// surfaceOf is the digest of what a manifest describes.
-func surfaceOf(m *analyzers.Manifest) (string, error) {
+// approvalOf is how an entry approves what a manifest describes, without a path.
+func approvalOf(m *analyzers.Manifest) (registry.Manifest, error) {
 	read, err := manifest.ParseSource(m.Statement)
 	if err != nil {
-		return "", err
+		return registry.Manifest{}, err
 	}
-	return "sha256:" + read.Predicate.Surface, nil
+	return registry.Manifest{Digest: "sha256:" + read.Predicate.Surface, Capabilities: read.Predicate.Capabilities.Approval()}, nil
 }
 
 // list notes the manifests of the targets, and those in the registry's folder
@@ -160,8 +162,14 @@ func (f *manifestFinder) list() {
 		}
 	}
 	for _, m := range all {
-		if digest, err := surfaceOf(m); err == nil && better(m, f.byDigest[digest]) {
-			f.byDigest[digest] = m
+		of, err := approvalOf(m)
+		if err != nil {
+			continue
+		}
+		for _, key := range []registry.Manifest{of, {Digest: of.Digest}} {
+			if better(m, f.byDigest[key]) {
+				f.byDigest[key] = m
+			}
 		}
 	}
 }
@@ -189,33 +197,33 @@ func listManifests(root *os.Root, dir string) (out []*analyzers.Manifest) {
 	return out
 }
 
-// besideRegistry is the path of a manifest as a registry says it, and its
-// surface's digest.
-func besideRegistry(name, registryFile string) (digest, relative string, err error) {
+// besideRegistry is what an entry that approves a manifest says of it.
+func besideRegistry(name, registryFile string) (approves registry.Manifest, err error) {
 	m, err := readManifest(name)
 	if err != nil {
-		return "", "", err
+		return registry.Manifest{}, err
 	}
 	if m == nil {
-		return "", "", usage("sallyport manifest generate writes one", "%s is no manifest", oneLine(name))
+		return registry.Manifest{}, usage("sallyport manifest generate writes one", "%s is no manifest", oneLine(name))
 	}
-	if digest, err = surfaceOf(m); err != nil {
-		return "", "", usage("sallyport manifest generate writes one", "%s is no manifest to go by: %s", oneLine(name), oneLine(err.Error()))
+	if approves, err = approvalOf(m); err != nil {
+		return registry.Manifest{}, usage("sallyport manifest generate writes one", "%s is no manifest to go by: %s", oneLine(name), oneLine(err.Error()))
 	}
 	real, err := filepath.EvalSymlinks(name)
 	if err != nil {
-		return "", "", err
+		return registry.Manifest{}, err
 	}
 	if real, err = filepath.Abs(real); err != nil {
-		return "", "", err
+		return registry.Manifest{}, err
 	}
 	base, err := filepath.Abs(filepath.Dir(registryFile))
 	if err != nil {
-		return "", "", err
+		return registry.Manifest{}, err
 	}
-	relative, err = filepath.Rel(base, real)
+	relative, err := filepath.Rel(base, real)
 	if err != nil || !filepath.IsLocal(relative) {
-		return "", "", usage("copy it to "+quoteArg(path.Join(filepath.ToSlash(filepath.Dir(registryFile)), "manifests")), "%s is not in the registry's folder or below it, where others find it", oneLine(name))
+		return registry.Manifest{}, usage("copy it to "+quoteArg(path.Join(filepath.ToSlash(filepath.Dir(registryFile)), "manifests")), "%s is not in the registry's folder or below it, where others find it", oneLine(name))
 	}
-	return digest, strings.ReplaceAll(filepath.ToSlash(relative), "\\", "/"), nil
+	approves.Path = strings.ReplaceAll(filepath.ToSlash(relative), "\\", "/")
+	return approves, nil
 }

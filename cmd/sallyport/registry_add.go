@@ -99,7 +99,7 @@ func (p *program) registryAdd(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ruling.Digest = "sha256:" + m.Predicate.Surface
+	ruling.Digest, ruling.Capabilities = "sha256:"+m.Predicate.Surface, m.Predicate.Capabilities.Approval()
 	path := func(id string) string {
 		return cmp.Or(c.String("manifest"), filepath.Join(filepath.Dir(name), id+".manifest.json"))
 	}

@@ -197,12 +197,12 @@ func registryRule(p *program, status registry.Status) *cli.Command {
 				return err
 			}
 			id := c.Args().First()
-			digest, kept := c.String("digest"), ""
+			approves := registry.Manifest{Digest: c.String("digest")}
 			if name := c.String("manifest"); name != "" {
-				if digest != "" {
+				if approves.Digest != "" {
 					return usage("leave --digest out: the manifest has one", "--digest and --manifest both say what is approved")
 				}
-				if digest, kept, err = besideRegistry(name, l.path); err != nil {
+				if approves, err = besideRegistry(name, l.path); err != nil {
 					return err
 				}
 				if o, err := observeFile(c.Context, name, ""); err == nil && o.manifest != nil && status == registry.Approved {
@@ -211,7 +211,7 @@ func registryRule(p *program, status registry.Status) *cli.Command {
 			}
 			edit, err := l.Doc.Rule(registry.Ruling{
 				ID: id, Status: status, Approver: c.String("approver"), Reason: c.String("reason"), Today: today(), Until: c.String("until"),
-				Digest: digest, Path: kept, AcceptUnpinned: c.Bool("accept-unpinned"),
+				Digest: approves.Digest, Capabilities: approves.Capabilities, Path: approves.Path, AcceptUnpinned: c.Bool("accept-unpinned"),
 			})
 			var refused *registry.Refusal
 			if errors.As(err, &refused) {

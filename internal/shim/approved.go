@@ -154,8 +154,11 @@ func (a *approved) loadManifest(e *registry.Entry, found manifests) (*manifest.M
 		tried[name] = m.was
 		switch {
 		case m.err == nil && (e.Manifest.Digest == "" || e.Manifest.Digest == "sha256:"+m.manifest.Predicate.Surface):
-			a.files = files{name: m.was} // others may change without it
-			return m.manifest, nil
+			if e.Manifest.Capabilities == "" || e.Manifest.Capabilities == m.manifest.Predicate.Capabilities.Approval() {
+				a.files = files{name: m.was} // others may change without it
+				return m.manifest, nil
+			}
+			problem = fmt.Sprintf("the manifest %s pins other capabilities than the entry %q approves", analyzers.Untrusted(name), e.ID)
 		case len(names) > 1:
 		case m.err != nil:
 			problem = fmt.Sprintf("the manifest %s: %s", analyzers.Untrusted(name), m.err)
