@@ -137,3 +137,36 @@ func TestSource(t *testing.T) {
 	}
 	want("mended", 0, "east west")
 }
+
+// TestRevocationOfSeveral: one look at the registry stops every server that runs.
+func TestRevocationOfSeveral(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	write(t, at("capture.json"), capture)
+	argv := []string{os.Args[0], at("capture.json")}
+	write(t, at("registry.yaml"), document(argv, "approved"))
+	write(t, at(".mcp.json"), fmt.Sprintf(`{"mcpServers":{"east":{"command":%[1]q,"args":[%[2]q]},"west":{"command":%[1]q,"args":[%[2]q]}}}`, argv[0], argv[1]))
+	r := start(t, "--registry", at("registry.yaml"), "--servers", at(".mcp.json"), "--state", at("state"), "--quiet")
+	refused := func(server string) bool {
+		id := fmt.Sprintf(`"id":%d,`, r.id+1)
+		line := r.call(fmt.Sprintf(`"tools/call","params":{"name":"%s__tides","arguments":{}}`, server))
+		for !strings.Contains(line, id) { // news of what is gone
+			var err error
+			if line, err = r.out.ReadString('\n'); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return strings.Contains(line, "it leaks")
+	}
+	if refused("east") || refused("west") {
+		t.Fatal("refused from the start")
+	}
+	write(t, at("registry.yaml"), document(argv, "denied"))
+	for _, server := range []string{"east", "west"} {
+		for end := time.Now().Add(20 * time.Second); !refused(server); time.Sleep(20 * time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("%s still answers", server)
+			}
+		}
+	}
+}
