@@ -2,6 +2,7 @@ package mux
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -60,5 +61,39 @@ func TestWithheld(t *testing.T) {
 	list("prompts/list", "prompts", `{"name":"p"}`, `{"name":"p"}`, `{"name":"a__p"}`)
 	if got := fmt.Sprint(asked); got != "[tool greeting prompt resource template tool prompt tool prompt]" {
 		t.Error(got)
+	}
+}
+
+// TestWithheldWithoutHandshake: server/discover waits for the tools, too, also of
+// a client that goes back to initialize meanwhile.
+func TestWithheldWithoutHandshake(t *testing.T) {
+	var asked []string
+	now := map[string]map[string]bool{}
+	for _, back := range []bool{false, true} {
+		w := newWire(t, "old", "new")
+		hidden := map[string]map[string]bool{"instructions": {"": true}}
+		w.m.Withheld = withheld(&now, &asked)
+		now = hidden
+		w.client(modernAsk("1", "server/discover", ""))
+		w.server(0, unknown(1))
+		w.server(1, discoveredAs(2))
+		w.server(0, initializedAs(3))
+		w.to = nil
+		if back {
+			w.client(`{"jsonrpc":"2.0","id":2,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}`)
+			w.want()
+		}
+		w.server(1, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"tools":[{"name":"t"}]}}`, own(5)))
+		w.want()
+		w.server(0, fmt.Sprintf(`{"jsonrpc":"2.0","id":%s,"result":{"tools":[]}}`, own(4)))
+		if got := strings.Join(w.to, "\n"); strings.Contains(got, "Modern.") || !strings.Contains(got, fmt.Sprintf(`"id":%d,"result"`, map[bool]int{false: 1, true: 2}[back])) {
+			t.Errorf("back %v: %s", back, got)
+		}
+		if w.to = nil; back {
+			continue
+		}
+		now = map[string]map[string]bool{}
+		w.client(modernAsk("7", "server/discover", ""))
+		w.match(`> Modern\.`)
 	}
 }
