@@ -13,7 +13,8 @@ import (
 // Capabilities are what the server declared in its greeting that it can do, by
 // name. A manifest without them pins none: it was written before there were
 // any, or of a capture without a greeting. They are no part of the surface's
-// digest, which is that of what a model reads.
+// digest, which is that of what a model reads: an entry of a registry binds them
+// by a digest of their own (Approval).
 type Capabilities struct {
 	Names  []string `json:"names"` // JSON Pointers, sorted: "/tools", "/tools/listChanged"
 	Digest string   `json:"digest"`
