@@ -29,6 +29,7 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 	found := manifests{}
 	var all []*one
 	var names []string
+	var absent []mux.Absent
 	defer func() {
 		for _, s := range all {
 			_ = s.exe.Close()
@@ -40,6 +41,7 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 		})
 		if err != nil {
 			say("%s is left out: %s", analyzers.Untrusted(server.name), err)
+			absent = append(absent, mux.Absent{Name: server.name, Reason: err.Error()})
 			continue
 		}
 		all, names = append(all, s), append(names, server.name)
@@ -69,7 +71,7 @@ func (o *options) runSeveral(ctx context.Context, w World, say func(string, ...a
 		judge: runtime.NewTogether(names, func(i int, name string) string { return mux.Offer(slugs[i], name) }),
 	}
 	joined := mux.New(mux.Options{
-		Servers: names, Version: release.Version,
+		Servers: names, Absent: absent, Version: release.Version,
 		Record:   audit.Record{Session: all[0].session.ID, Mode: string(o.mode), Server: &audit.Server{Name: "sallyport"}, Who: &who},
 		Withheld: together.withheld,
 		Refused:  func(i int) *runtime.Refusal { return all[i].session.Stopped() },

@@ -204,7 +204,7 @@ type reader struct {
 	stems
 	role  Role
 	found []found
-	ids   []int32  // the slots of its words' stems, -1 without
+	ids   []int32 // the slots of its words' stems, -1 without
 	seen  seen
 	// Sums of weights in thousandths, and numbers of features: of this clause,
 	// and of this clause together with the one before.

@@ -278,6 +278,9 @@ func (m *Mux) serverInfo() []byte {
 			out = append(out, s.name)
 		}
 	}
+	for _, a := range m.Absent {
+		out = append(out, a.Name)
+	}
 	title := "Sallyport: " + strings.Join(in, ", ")
 	if len(out) > 0 {
 		title += " (left out: " + strings.Join(out, ", ") + ")"

@@ -44,10 +44,15 @@ type Options struct {
 	// LeftOut is told of a server that is not part of the connection, and why.
 	// It may be nil.
 	LeftOut func(server int, reason string)
+	// Absent are servers of the configuration that could not even be prepared.
+	Absent []Absent
 	// Refused is why a server's session refuses everything, nil if it does not.
 	// It may be nil itself.
 	Refused func(server int) *runtime.Refusal
 }
+
+// Absent is a server that is not there, and why.
+type Absent struct{ Name, Reason string }
 
 // Frame goes to the session of one server.
 type Frame struct {
@@ -191,6 +196,9 @@ func New(o Options) *Mux {
 	}
 	for _, kind := range kinds {
 		m.tables[kind] = &table{}
+	}
+	for _, a := range o.Absent {
+		m.warnings = append(m.warnings, fmt.Sprintf("the server %s is left out: %s", slug(a.Name, 0), a.Reason))
 	}
 	return m
 }

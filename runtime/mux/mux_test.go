@@ -22,9 +22,11 @@ type wire struct {
 	refused map[int]*runtime.Refusal
 }
 
-func newWire(t *testing.T, names ...string) *wire {
+func newWire(t *testing.T, names ...string) *wire { return newWireWithout(t, nil, names...) }
+
+func newWireWithout(t *testing.T, absent []Absent, names ...string) *wire {
 	w := &wire{t: t, refused: map[int]*runtime.Refusal{}}
-	w.m = New(Options{Servers: names, Version: "1", Refused: func(i int) *runtime.Refusal { return w.refused[i] }})
+	w.m = New(Options{Servers: names, Absent: absent, Version: "1", Refused: func(i int) *runtime.Refusal { return w.refused[i] }})
 	return w
 }
 
@@ -87,7 +89,7 @@ func (w *wire) listed(n int, member string, pages ...string) int {
 }
 
 func TestGreeting(t *testing.T) {
-	w := newWire(t, "a", "b", "c")
+	w := newWireWithout(t, []Absent{{"d e", "no such program"}}, "a", "b", "c")
 	w.client(`{"jsonrpc":"2.0","id":7,"method":"tools/list"}`)
 	w.match(`client .*"id":7,"error".*shim/sequence`)
 	w.client(`{"jsonrpc":"2.0", "id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}`)
@@ -104,9 +106,10 @@ func TestGreeting(t *testing.T) {
 	}
 	w.m.Expire(&w.v, start.Add(10*time.Second))
 	w.take()
-	w.want(`client {"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18","capabilities":{"logging":{},"tools":{"listChanged":true}},"serverInfo":{"name":"sallyport","title":"Sallyport: a (left out: b, c)","version":"1"},"instructions":"# a (names that begin with a__)\n\n> Be \"kind\"."}}`)
+	w.want(`client {"jsonrpc":"2.0","id":1,"result":{"protocolVersion":"2025-06-18","capabilities":{"logging":{},"tools":{"listChanged":true}},"serverInfo":{"name":"sallyport","title":"Sallyport: a (left out: b, c, d e)","version":"1"},"instructions":"# a (names that begin with a__)\n\n> Be \"kind\"."}}`)
 	w.client(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
 	w.want(`a {"jsonrpc":"2.0","method":"notifications/initialized"}`,
+		`client {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"warning","logger":"sallyport","data":"Sallyport: the server d_e is left out: no such program"}}`,
 		`client {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"warning","logger":"sallyport","data":"Sallyport: the server b is left out: it leaks [denied-server]"}}`,
 		`client {"jsonrpc":"2.0","method":"notifications/message","params":{"level":"warning","logger":"sallyport","data":"Sallyport: the server c is left out: it has not answered within 10s; it is part of the connection once it does"}}`)
 	w.server(2, `{"jsonrpc":"2.0","id":"sallyport-mux-3","result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{}}}}`)
