@@ -100,17 +100,23 @@ type Pass struct {
 	rule    *Rule
 	found   []Finding
 	beyond  int // findings that were not kept
-	shared  map[any]any
+	shared  []shared
+	room    [4]shared // for the first of them
 }
+
+// shared is work that was done once for several rules.
+type shared struct{ key, value any }
 
 // Shared returns what compute returned for the key in this run of Check: work
 // that several rules need is done once.
 func (p *Pass) Shared(key any, compute func() any) any {
-	v, ok := p.shared[key]
-	if !ok {
-		v = compute()
-		p.shared[key] = v
+	for i := range p.shared { // they are few
+		if p.shared[i].key == key {
+			return p.shared[i].value
+		}
 	}
+	v := compute()
+	p.shared = append(p.shared, shared{key, v})
 	return v
 }
 
@@ -182,7 +188,8 @@ func OnClient(c *analyzers.Client, span analyzers.Span, subject, format string, 
 // selected does not matter.
 func Check(c *analyzers.Catalog, selected []*Rule) []Finding {
 	var out []Finding
-	pass := &Pass{Catalog: c, shared: map[any]any{}}
+	pass := &Pass{Catalog: c}
+	pass.shared = pass.room[:0]
 	for _, r := range selected {
 		pass.rule, pass.found, pass.beyond = r, pass.found[:0], 0
 		r.Check(pass)

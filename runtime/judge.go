@@ -57,7 +57,7 @@ const piece = 60 << 10
 // false when there is more.
 func fields(path string, b []byte, at jsonrpc.Range, budget int) ([]analyzers.Field, bool) {
 	src := &analyzers.Source{Path: path, Bytes: b}
-	var out []analyzers.Field
+	out := make([]analyzers.Field, 0, 4) // a result of one text has two
 	for leaf := range jsonrpc.Texts(src, at) {
 		raw := leaf.Text.Raw()
 		if leaf.Key && ordinary[raw] || len(raw) == 0 {
@@ -125,9 +125,14 @@ func (j *judge) texts(kind, called string, fields []analyzers.Field) []rules.Fin
 		return nil
 	}
 	j.prepare()
-	return rules.Check(&analyzers.Catalog{Documents: []*analyzers.Document{{
-		Kind: kind, Name: analyzers.Text{Value: analyzers.Untrusted(called)}, Exposure: analyzers.Active, Fields: fields,
-	}}}, j.ofText)
+	of := &struct { // one piece of memory
+		catalog   analyzers.Catalog
+		document  analyzers.Document
+		documents [1]*analyzers.Document
+	}{document: analyzers.Document{Kind: kind, Name: analyzers.Text{Value: analyzers.Untrusted(called)}, Exposure: analyzers.Active, Fields: fields}}
+	of.documents[0] = &of.document
+	of.catalog.Documents = of.documents[:]
+	return rules.Check(&of.catalog, j.ofText)
 }
 
 // shortest is the length of the shortest text that can order anything.

@@ -147,7 +147,8 @@ type Setting struct {
 // technique, in the order of the techniques.
 func (j *Judge) Text(in Setting, content string) []Sign {
 	if in.Role == InText {
-		in.layout = layoutOf(content)
+		in.layout = &layout{}
+		in.layout.read(content)
 	}
 	signs, windows := j.read(in, &text.View{Text: content}, lower(content))
 	if len(windows) > 0 {

@@ -50,11 +50,16 @@ type FieldSign struct {
 
 // catalog judges every definition and returns the findings by technique.
 func (j *Judge) catalog(c *analyzers.Catalog, cache *text.Cache) map[*Technique][]rules.Finding {
-	found := map[*Technique][]rules.Finding{}
-	for _, d := range definitions(c) {
+	var found map[*Technique][]rules.Finding
+	all := definitions(c)
+	for i := range all {
+		d := &all[i]
 		level, signs := j.definition(d.Setting, d.fields, cache.Views)
 		for _, s := range signs {
 			if f, ok := finding(d, level, s); ok {
+				if found == nil {
+					found = map[*Technique][]rules.Finding{}
+				}
 				found[s.Technique] = append(found[s.Technique], f)
 			}
 		}
@@ -63,25 +68,25 @@ func (j *Judge) catalog(c *analyzers.Catalog, cache *text.Cache) map[*Technique]
 }
 
 // definitions groups the texts of a catalog by what they belong to.
-func definitions(c *analyzers.Catalog) []*definition {
-	var out []*definition
+func definitions(c *analyzers.Catalog) []definition {
+	out := make([]definition, 0, len(c.Documents))
 	for _, s := range c.Servers {
 		first := len(out)
 		siblings := NewSiblings(s)
 		s.Surface.Fields(func(owner *analyzers.Item, f analyzers.Field) {
 			if len(out) == first || out[len(out)-1].owner != owner || owner == nil {
-				d := &definition{server: s, owner: owner, Setting: Setting{Siblings: siblings}}
+				d := definition{server: s, owner: owner, Setting: Setting{Siblings: siblings}}
 				if owner != nil {
 					d.Names = []string{owner.Name.Raw()}
 				}
 				out = append(out, d)
 			}
-			d := out[len(out)-1]
+			d := &out[len(out)-1]
 			d.fields = append(d.fields, f)
 		})
 	}
 	for _, doc := range c.Documents {
-		out = append(out, &definition{server: doc.Server, doc: doc, fields: doc.Fields, Setting: Setting{Role: InText, Names: []string{doc.Name.Raw()}}})
+		out = append(out, definition{server: doc.Server, doc: doc, fields: doc.Fields, Setting: Setting{Role: InText, Names: []string{doc.Name.Raw()}}})
 	}
 	return out
 }
@@ -125,7 +130,11 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 			best[i] = FieldSign{s, fields[field], evidence}
 		}
 	}
-	in.subject = &subject{in.Names, fields}
+	own := &struct {
+		subject subject
+		layout  layout
+	}{subject: subject{in.Names, fields}}
+	in.subject = &own.subject
 	for i, f := range fields {
 		raw := f.Text.Raw()
 		if f.Key {
@@ -148,7 +157,8 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 		}
 		in.layout = nil
 		if in.Role == InText {
-			in.layout = layoutOf(raw[:min(len(raw), longest)])
+			in.layout = &own.layout
+			in.layout.read(raw[:min(len(raw), longest)])
 		}
 		for k := range views {
 			view := &views[k]

@@ -26,9 +26,9 @@ type stretch struct{ start, end int }
 // fewestSections is how many Markdown headings a text has that explains.
 const fewestSections = 3
 
-// layoutOf reads the lines of a Markdown document.
-func layoutOf(text string) *layout {
-	l := &layout{}
+// read reads the lines of a Markdown document.
+func (l *layout) read(text string) {
+	l.shown = l.shown[:0]
 	fenced, headings := false, 0
 	for start := 0; start < len(text); {
 		end := len(text)
@@ -54,7 +54,6 @@ func layoutOf(text string) *layout {
 		start = end
 	}
 	l.explains = headings >= fewestSections
-	return l
 }
 
 // headed reports whether a line is a Markdown heading (CommonMark, 4.2).

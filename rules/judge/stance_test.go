@@ -94,16 +94,19 @@ func TestStance(t *testing.T) {
 // TestLayout: what shows, and what is a heading.
 func TestLayout(t *testing.T) {
 	text := "# One\n\ntext\n\n> quoted\n    code\n\n## Two\n~~~\n## no heading\n~~~\n#tag\n### Three\nend"
-	l := layoutOf(text)
+	var l, two, empty layout
+	l.read(text)
+	two.read("# One\n## Two\n#three\n")
+	empty.read("")
 	for part, want := range map[string]bool{"text": false, "quoted": true, "code": true, "Two": false, "no heading": true, "#tag": false, "end": false} {
 		if got := l.shows(strings.Index(text, part)); got != want {
 			t.Errorf("%q is shown: %v", part, got)
 		}
 	}
-	if !l.explains || layoutOf("# One\n## Two\n#three\n").explains {
+	if !l.explains || two.explains {
 		t.Error("headings are not counted right")
 	}
-	if l.shows(len(text)+5) || layoutOf("").shows(0) {
+	if l.shows(len(text)+5) || empty.shows(0) {
 		t.Error("what is not there is shown")
 	}
 }

@@ -71,13 +71,14 @@ const longestDecoded = 1024
 type notebook struct {
 	notes []Note
 	most  int
-	count [Limit + 1]int
+	count [Limit + 1]int32
 }
 
 func (n *notebook) add(kind NoteKind, start, end int, decoded string) {
-	if n.count[kind]++; n.count[kind] > n.most {
+	if int(n.count[kind]) >= n.most {
 		return
 	}
+	n.count[kind]++
 	if len(decoded) > longestDecoded {
 		decoded = decoded[:runeStart(decoded, longestDecoded)]
 	}
