@@ -82,8 +82,23 @@ type Rule struct {
 	// another shows. Rules that say less of that, or look at each server by
 	// itself, leave it false.
 	Beside bool
-	Check  func(*Pass)
+	// Look is the rule's first look at the texts of a message; nil: it reads
+	// each message.
+	Look  *Look
+	Check func(*Pass)
 }
+
+// A Look finds out quickly that a message needs no reading. Rules that would look
+// for the same share one.
+type Look struct {
+	// Clear reports that the rules find nothing in a message (a Document) whose
+	// texts are plain (text.Plain), of at most 64 KiB each, and each clear. Key
+	// says that the text is the name of a member. False says nothing.
+	Clear func(text string, key bool) bool
+}
+
+// NothingPlain is the look of rules that find nothing in plain texts.
+var NothingPlain = &Look{Clear: func(string, bool) bool { return true }}
 
 // Family is the rule's family in lower case: that of the first row it covers.
 func (r *Rule) Family() string {

@@ -24,7 +24,7 @@ const (
 func (j *judge) split(kind, called string, texts []analyzers.Field) []rules.Finding {
 	parts := 0
 	for _, f := range texts {
-		if part(f) {
+		if part(f.Text.Raw(), f.Key) {
 			parts++
 		}
 	}
@@ -64,7 +64,7 @@ func (j *judge) split(kind, called string, texts []analyzers.Field) []rules.Find
 		return found
 	}
 	for _, f := range texts {
-		if !part(f) {
+		if !part(f.Text.Raw(), f.Key) {
 			continue
 		}
 		window = append(window, f)
@@ -78,9 +78,8 @@ func (j *judge) split(kind, called string, texts []analyzers.Field) []rules.Find
 }
 
 // part reports whether a value may be a part of what several say.
-func part(f analyzers.Field) bool {
-	raw := f.Text.Raw()
-	return !f.Key && len(raw) <= maxPart && !ordinary[raw] && strings.IndexFunc(raw, unicode.IsLetter) >= 0
+func part(raw string, key bool) bool {
+	return !key && len(raw) <= maxPart && !ordinary[raw] && strings.IndexFunc(raw, unicode.IsLetter) >= 0
 }
 
 // continues reports whether a text goes on with what was said before it: it

@@ -10,6 +10,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers/tree"
 	"github.com/sallyport-mcp/sallyport/manifest"
 	"github.com/sallyport-mcp/sallyport/rules"
+	"github.com/sallyport-mcp/sallyport/rules/text"
 	"github.com/sallyport-mcp/sallyport/runtime/jsonrpc"
 )
 
@@ -23,6 +24,7 @@ type judge struct {
 	ready     bool
 	all       []*rules.Rule
 	ofText    []*rules.Rule // those that read what a server passes on
+	looks     []*rules.Look // theirs, each once; nil where one of them reads everything
 	statement *analyzers.Source
 }
 
@@ -34,6 +36,7 @@ func (j *judge) prepare() {
 				j.ofText = append(j.ofText, r)
 			}
 		}
+		j.looks = looksOf(j.ofText)
 		if j.manifest != nil {
 			if b, err := j.manifest.Bytes(); err == nil {
 				j.statement = &analyzers.Source{Path: "manifest", Bytes: b}
@@ -81,6 +84,56 @@ func fields(path string, b []byte, at jsonrpc.Range, budget int) ([]analyzers.Fi
 		}
 	}
 	return out, true
+}
+
+// looksOf are the looks of rules, each once; nil where one of them has none.
+func looksOf(all []*rules.Rule) []*rules.Look {
+	var looks []*rules.Look
+	for _, r := range all {
+		switch {
+		case r.Look == nil:
+			return nil
+		case r.Look != rules.NothingPlain && !slices.Contains(looks, r.Look):
+			looks = append(looks, r.Look)
+		}
+	}
+	return append(looks, rules.NothingPlain)
+}
+
+// glance is how long a value may be for a first look: a long one is rather not
+// clear, and would be read twice.
+const glance = 2 << 10
+
+// clear reports that the rules find nothing in the texts below a value, by their
+// first looks at each of them. Most messages end here. What is read as one text
+// of several parts (split) it leaves to the rules.
+func (j *judge) clear(m *jsonrpc.Message, at jsonrpc.Range, budget int) bool {
+	j.prepare()
+	if j.looks == nil || at.End-at.Start > min(budget, glance) {
+		return false
+	}
+	parts := 0
+	for r, key := range jsonrpc.Strings(m.Bytes, at) {
+		raw := m.Text(r, nil)
+		if ordinary[string(raw)] && (key || len(raw) < shortest) {
+			continue
+		}
+		said := string(raw)
+		if !text.Plain(said) {
+			return false
+		}
+		for _, look := range j.looks {
+			if !look.Clear(said, key) {
+				return false
+			}
+		}
+		if part(said, key) {
+			if parts++; parts > 1 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // ordinary are the member names of MCP results.

@@ -39,11 +39,12 @@ func (s *Session) offersTools(q *request, m *jsonrpc.Message, v *Verdict, now ti
 		return nil, nil
 	}
 	entry := s.decide(policy.CallTool, q.name, nil, now).Entry
-	o := &offered{s: s, entry: entry, declared: entry != nil && len(entry.Tools.Dispatch) > 0, now: now, gone: map[string]*Refusal{}}
+	declared := entry != nil && len(entry.Tools.Dispatch) > 0
 	raw := m.Result.In(m.Bytes)
-	if !bytes.Contains(raw, []byte("nputSchema")) && !bytes.Contains(raw, []byte("nput_schema")) && !bytes.Contains(raw, []byte("parameters")) && !o.declared {
+	if !declared && !bytes.Contains(raw, []byte("nputSchema")) && !bytes.Contains(raw, []byte("nput_schema")) && !bytes.Contains(raw, []byte("parameters")) {
 		return nil, nil
 	}
+	o := &offered{s: s, entry: entry, declared: declared, now: now, gone: map[string]*Refusal{}}
 	edits := o.walk(m.Bytes, m.Find(m.Result, "structuredContent"))
 	for _, el := range jsonrpc.Elements(m.Bytes, m.Find(m.Result, "content")) {
 		at := m.Find(el, "text")

@@ -15,10 +15,11 @@ import (
 // Rules returns each technique of a pack as a rule over what servers say.
 func Rules(pack *Pack) []*rules.Rule {
 	j := New(pack)
+	look := &rules.Look{Clear: j.clear}
 	var out []*rules.Rule
 	for _, t := range pack.Techniques {
 		out = append(out, &rules.Rule{
-			ID: t.ID, Title: t.Title, Severity: rules.High, Confidence: t.Confidence, CWE: t.CWE, Covers: t.Covers, Page: t.Page, Messages: true,
+			ID: t.ID, Title: t.Title, Severity: rules.High, Confidence: t.Confidence, CWE: t.CWE, Covers: t.Covers, Page: t.Page, Messages: true, Look: look,
 			Check: func(pass *rules.Pass) {
 				found := pass.Shared(j, func() any { return j.catalog(pass.Catalog, text.CacheOf(pass.Shared)) }).(map[*Technique][]rules.Finding)
 				for _, f := range found[t] {
@@ -205,6 +206,22 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 	}
 	slices.SortStableFunc(signs, func(a, b FieldSign) int { return cmp.Compare(b.Weight, a.Weight) })
 	return Level(bare), signs
+}
+
+// clear is the look of the techniques: it reads a plain text of a message as
+// definition does, and has found nothing of which anything could come.
+func (j *Judge) clear(content string, key bool) bool {
+	if len(content) < shortest {
+		return true
+	}
+	if key {
+		return strings.Count(spaced(content), " ") < longName
+	}
+	content = content[:min(len(content), longest)]
+	var l layout
+	l.read(content)
+	signs, windows := j.read(Setting{Role: InText, layout: &l}, &text.View{Text: content}, text.Lower(content))
+	return len(signs) == 0 && len(windows) == 0
 }
 
 // readings returns those of a text's views that say more than the raw one,

@@ -23,6 +23,7 @@ var LookalikeInText = rules.Rule{
 	Covers:     []string{"UNI-005", "PKG-005"},
 	Page:       lookalikeInTextPage,
 	Messages:   true,
+	Look:       &rules.Look{Clear: func(text string, _ bool) bool { return strings.IndexByte(text, '@') < 0 }},
 	Check:      checkLookalikeInText,
 }
 

@@ -32,13 +32,16 @@ type Limits struct {
 	Notes   int // of one kind, in one view: 16
 }
 
+// longestText is the default of Limits.Text.
+const longestText = 4 << 20
+
 func (l Limits) filled(raw int) Limits {
 	or := func(v *int, standard int) {
 		if *v <= 0 {
 			*v = standard
 		}
 	}
-	or(&l.Text, 4<<20)
+	or(&l.Text, longestText)
 	or(&l.Depth, 3)
 	or(&l.Decoded, 256<<10)
 	or(&l.Views, 16)
@@ -89,6 +92,14 @@ func layOut(raw string, limits Limits) (views []View, plain bool) {
 	}
 	return v.views, false
 }
+
+// Plain reports whether raw is printable ASCII on lines, with nothing in it that
+// is disguised, encoded or Markdown: but for the case of its letters it has one
+// view alone, and no notes.
+func Plain(raw string) bool { return len(raw) <= longestText && survey(raw) == 0 }
+
+// Lower is a plain text in lower case, as its normal view has it.
+func Lower(plain string) string { return lowerASCII(plain) }
 
 // Fold writes s as the normaliser does. Patterns for normalised views go
 // through it.

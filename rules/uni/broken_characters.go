@@ -21,6 +21,7 @@ var BrokenCharacters = rules.Rule{
 	Covers:     []string{"UNI-014"},
 	Page:       brokenCharactersPage,
 	Messages:   true,
+	Look:       rules.NothingPlain,
 	Check:      checkBrokenCharacters,
 }
 

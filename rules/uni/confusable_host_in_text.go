@@ -28,6 +28,7 @@ var ConfusableHostInText = rules.Rule{
 	Covers:     []string{"UNI-007"},
 	Page:       confusableHostInTextPage,
 	Messages:   true,
+	Look:       &rules.Look{Clear: func(text string, _ bool) bool { return !strings.Contains(text, "xn--") }},
 	Check:      checkConfusableHostInText,
 }
 

@@ -22,6 +22,7 @@ var EncodedText = rules.Rule{
 	Covers:     []string{"UNI-010"},
 	Page:       encodedTextPage,
 	Messages:   true,
+	Look:       rules.NothingPlain,
 	Check:      checkEncodedText,
 }
 

@@ -20,6 +20,7 @@ var LayeredEncoding = rules.Rule{
 	Covers:     []string{"UNI-013"},
 	Page:       layeredEncodingPage,
 	Messages:   true,
+	Look:       rules.NothingPlain,
 	Check:      checkLayeredEncoding,
 }
 

@@ -132,6 +132,24 @@ func HasString(b []byte, r Range, n int) bool {
 	return false
 }
 
+// Strings yields every string inside the value at r, with its quotes, and whether
+// it is the key of a member, front to back.
+func Strings(b []byte, r Range) iter.Seq2[Range, bool] {
+	return func(yield func(Range, bool) bool) {
+		b := b[:min(r.End, len(b))]
+		for i := r.Start; i < len(b); i++ {
+			if b[i] == '"' {
+				end := skipString(b, i)
+				behind := skipSpace(b, end)
+				if !yield(Range{i, end}, behind < len(b) && b[behind] == ':') {
+					return
+				}
+				i = end - 1
+			}
+		}
+	}
+}
+
 // Numbers yields every number inside the value at r, front to back.
 func Numbers(b []byte, r Range) iter.Seq[Range] {
 	return func(yield func(Range) bool) {
