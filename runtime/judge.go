@@ -108,32 +108,47 @@ const glance = 2 << 10
 // first looks at each of them. Most messages end here. What is read as one text
 // of several parts (split) it leaves to the rules.
 func (j *judge) clear(m *jsonrpc.Message, at jsonrpc.Range, budget int) bool {
-	j.prepare()
-	if j.looks == nil || at.End-at.Start > min(budget, glance) {
+	if at.End-at.Start > min(budget, glance) {
 		return false
 	}
-	parts := 0
+	var room [8]glanced
+	all, parts, worth := room[:0], 0, false
 	for r, key := range jsonrpc.Strings(m.Bytes, at) {
 		raw := m.Text(r, nil)
 		if ordinary[string(raw)] && (key || len(raw) < shortest) {
 			continue
 		}
 		said := string(raw)
-		if !text.Plain(said) {
+		if part(said, key) {
+			parts++
+		}
+		if parts > 1 || len(all) == len(room) {
+			return false
+		}
+		worth = worth || worthJudging(said)
+		all = append(all, glanced{said, key})
+	}
+	if !worth {
+		return true
+	}
+	j.prepare()
+	for _, g := range all {
+		if !text.Plain(g.text) {
 			return false
 		}
 		for _, look := range j.looks {
-			if !look.Clear(said, key) {
-				return false
-			}
-		}
-		if part(said, key) {
-			if parts++; parts > 1 {
+			if !look.Clear(g.text, g.key) {
 				return false
 			}
 		}
 	}
-	return true
+	return j.looks != nil
+}
+
+// glanced is a text and whether it is the key of a member.
+type glanced struct {
+	text string
+	key  bool
 }
 
 // ordinary are the member names of MCP results.
@@ -174,7 +189,7 @@ func pointerPath(head string, pointer []byte) string {
 
 // texts judges what a server passes on: kind is a Document's.
 func (j *judge) texts(kind, called string, fields []analyzers.Field) []rules.Finding {
-	if !slices.ContainsFunc(fields, worthJudging) {
+	if !slices.ContainsFunc(fields, func(f analyzers.Field) bool { return worthJudging(f.Text.Raw()) }) {
 		return nil
 	}
 	j.prepare()
@@ -193,8 +208,7 @@ const shortest = 12
 
 // worthJudging reports whether the rules can find anything in a text: a short
 // one of plain characters says nothing.
-func worthJudging(f analyzers.Field) bool {
-	raw := f.Text.Raw()
+func worthJudging(raw string) bool {
 	if len(raw) >= shortest {
 		return true
 	}

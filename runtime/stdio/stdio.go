@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"sync"
 	"time"
@@ -107,6 +108,9 @@ func (p *pump) serve(ctx context.Context) error {
 	if err != nil {
 		p.end("not started")
 		return err
+	}
+	if _, alone := p.Stdin.(*os.File); alone { // of several servers each would hold a processor
+		proc.stdout = unpolled(proc.stdout)
 	}
 	p.process, p.server = proc, newOutlet(proc.stdin, func() {
 		p.stop(&runtime.Refusal{Rule: runtime.RuleLost, Reason: "the server does not read what it is sent", Next: "look into its log and start it again"})
