@@ -2,6 +2,7 @@ package runtime
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,8 @@ type Guard struct {
 	pins   *pins // nil without a manifest
 	judge  *judge
 	until  time.Time // when the manifest expires; zero without one
+
+	dispatches bool // an entry of the server says that tools call others
 }
 
 // NewGuard compiles a configuration. Time it takes is that of indexing the
@@ -64,6 +67,7 @@ func NewGuard(c Config) *Guard {
 		g.pins = newPins(c.Manifest)
 		g.until, _ = time.Parse(time.RFC3339, c.Manifest.Predicate.Expires) // a manifest that was read has a date
 	}
+	g.dispatches = slices.ContainsFunc(g.server.Entries(), func(e *registry.Entry) bool { return len(e.Tools.Dispatch) > 0 })
 	g.judge = &judge{rules: c.Rules, manifest: c.Manifest}
 	return g
 }
@@ -81,7 +85,7 @@ func (g *Guard) Pinned() bool { return g.pins != nil }
 
 // Connect decides whether the server may be started or reached at all.
 func (g *Guard) Connect(now time.Time) (policy.Decision, *Refusal) {
-	d := g.decide(policy.Request{Action: policy.Connect}, now)
+	d, _ := g.decide(policy.Request{Action: policy.Connect}, now)
 	if g.Fault != nil {
 		return d, g.Fault
 	}
@@ -100,13 +104,14 @@ func (g *Guard) expired(now time.Time) *Refusal {
 	return &Refusal{Rule: "untrusted-manifest", Reason: "the manifest of the server has expired", Next: "review the server and sign a new manifest: sallyport manifest sign; --break-glass REASON uses it until then, and is recorded"}
 }
 
-// decide asks the policies; r says what is done, and the guard by whom.
-func (g *Guard) decide(r policy.Request, now time.Time) policy.Decision {
+// decide asks the policies; r says what is done, and the guard by whom. The
+// decision stands for all arguments, or it does not.
+func (g *Guard) decide(r policy.Request, now time.Time) (d policy.Decision, stands bool) {
 	r.Who, r.User, r.Agent, r.Zone = g.Who, g.User, g.Agent, g.Zone
 	if r.Today == "" {
 		r.Today = now.UTC().Format(time.DateOnly)
 	}
-	return g.server.Decide(&r)
+	return g.server.Standing(&r)
 }
 
 // refused is a denial in words.

@@ -112,9 +112,10 @@ func (j *judge) clear(m *jsonrpc.Message, at jsonrpc.Range, budget int) bool {
 		return false
 	}
 	var room [8]glanced
+	var buf [256]byte // for texts with escapes
 	all, parts, worth := room[:0], 0, false
 	for r, key := range jsonrpc.Strings(m.Bytes, at) {
-		raw := m.Text(r, nil)
+		raw := m.Text(r, buf[:0])
 		if ordinary[string(raw)] && (key || len(raw) < shortest) {
 			continue
 		}

@@ -38,10 +38,14 @@ func (s *Session) offersTools(q *request, m *jsonrpc.Message, v *Verdict, now ti
 	if q.action != policy.CallTool || m.Result.IsZero() {
 		return nil, nil
 	}
+	raw := m.Result.In(m.Bytes)
+	defines := bytes.Contains(raw, []byte("nputSchema")) || bytes.Contains(raw, []byte("nput_schema")) || bytes.Contains(raw, []byte("parameters"))
+	if !defines && !s.guard.dispatches {
+		return nil, nil
+	}
 	entry := s.decide(policy.CallTool, q.name, nil, now).Entry
 	declared := entry != nil && len(entry.Tools.Dispatch) > 0
-	raw := m.Result.In(m.Bytes)
-	if !declared && !bytes.Contains(raw, []byte("nputSchema")) && !bytes.Contains(raw, []byte("nput_schema")) && !bytes.Contains(raw, []byte("parameters")) {
+	if !defines && !declared {
 		return nil, nil
 	}
 	o := &offered{s: s, entry: entry, declared: declared, now: now, gone: map[string]*Refusal{}}

@@ -61,6 +61,8 @@ type Session struct {
 	capable      map[string]bool // those of its first greeting, where no manifest pins them
 	incapable    map[string]bool // those that were taken out of its greeting
 	stopped      *Refusal
+	decided      [4]decided      // of late
+	decisions    int             // that were kept
 	answering    *request        // what the server's message at hand answers
 	noted        []audit.Finding // of the message at hand: what was found and does not hold it back
 }
@@ -171,7 +173,7 @@ func (s *Session) Renew(g *Guard, v *Verdict, now time.Time) {
 	v.reset()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.guard = g
+	s.guard, s.decided = g, [4]decided{}
 	for _, l := range s.lists {
 		l.forget()
 	}
@@ -237,8 +239,31 @@ func (s *Session) decide(action policy.Action, name string, arguments []byte, no
 	if n := now.Unix() / day; n != s.day || s.today == "" {
 		s.day, s.today = n, now.UTC().Format(time.DateOnly)
 	}
-	return s.guard.decide(policy.Request{Action: action, Name: name, Arguments: arguments, ClientInfo: s.clientAs, Protocol: s.protocol, Today: s.today}, now)
+	for i := range s.decided {
+		if p := &s.decided[i]; p.guard == s.guard && p.action == action && p.name == name && p.client == s.clientAs && p.protocol == s.protocol && p.day == s.day {
+			return p.decision
+		}
+	}
+	d, stands := s.guard.decide(policy.Request{Action: action, Name: name, Arguments: arguments, ClientInfo: s.clientAs, Protocol: s.protocol, Today: s.today}, now)
+	if stands && len(name) < maxKept {
+		s.decided[s.decisions%len(s.decided)] = decided{s.guard, action, name, s.clientAs, s.protocol, s.day, d}
+		s.decisions++
+	}
+	return d
 }
+
+// decided is a decision that stands for all arguments, and all that it depends
+// on. A session keeps a few: each call asks the same.
+type decided struct {
+	guard                  *Guard
+	action                 policy.Action
+	name, client, protocol string
+	day                    int64
+	decision               policy.Decision
+}
+
+// maxKept is how long a name may be that is kept with a decision.
+const maxKept = 256
 
 func (s *Session) enforcing() bool { return s.guard.Mode == Enforce }
 

@@ -266,14 +266,18 @@ func appendPrev(b []byte, prev Digest) []byte {
 	return append(hex.AppendEncode(append(b, `,"prev":"`...), prev[:]), '"')
 }
 
-// appendDecision appends a record as far as "prev". The server's and the
-// person's parts come ready made.
-func (t texts) appendDecision(b []byte, r *Record, server, who []byte, prev Digest) []byte {
-	b = appendHead(b, "decision", r.Seq, r.Time)
+// appendParties appends who a record is about: the same for a whole session.
+func (t texts) appendParties(b []byte, r *Record) []byte {
 	b = t.append(append(b, `,"session":`...), r.Session, maxField)
 	b = appendString(append(b, `,"mode":`...), cut(r.Mode, maxField))
-	b = append(append(b, `,"server":`...), server...)
-	b = append(append(b, `,"who":`...), who...)
+	b = t.appendServer(append(b, `,"server":`...), r.Server)
+	return t.appendWho(append(b, `,"who":`...), r.Who)
+}
+
+// appendDecision appends a record as far as "prev". Its parties come ready made.
+func (t texts) appendDecision(b []byte, r *Record, parties []byte, prev Digest) []byte {
+	b = appendHead(b, "decision", r.Seq, r.Time)
+	b = append(b, parties...)
 	b = appendString(append(b, `,"direction":`...), cut(r.Direction, maxField))
 	b = t.append(append(b, `,"method":`...), r.Method, maxField)
 	b = t.append(append(b, `,"name":`...), r.Name, maxText)

@@ -46,12 +46,13 @@ type Log struct {
 	timer    *time.Timer
 	rotateAt int64
 
-	buf     []byte // hashDomain and the line
-	tail    []byte
-	texts   texts
-	servers map[*Server][]byte
-	people  map[*Who][]byte
-	st      stat
+	buf       []byte // hashDomain and the line
+	tail      []byte
+	texts     texts
+	parties   map[parties][]byte
+	last      parties // of the record before
+	lastBytes []byte
+	st        stat
 }
 
 // state is where a chain stands.
@@ -86,7 +87,7 @@ func Open(path string, o Options) (*Log, error) {
 	}
 	l := &Log{
 		path: path, o: o, key: key, rotateAt: o.MaxBytes,
-		buf: append(make([]byte, 0, 4096), hashDomain...), texts: texts{}, servers: map[*Server][]byte{}, people: map[*Who][]byte{},
+		buf: append(make([]byte, 0, 4096), hashDomain...), texts: texts{}, parties: map[parties][]byte{},
 	}
 	defer l.unlock()
 	if err := l.catchUp(); err != nil {
@@ -117,7 +118,7 @@ func (l *Log) Write(r *Record) error {
 		return fmt.Errorf("audit log %s: %w", l.path, err)
 	}
 	r.Seq = l.chain.seq + 1
-	l.buf = l.texts.appendDecision(l.buf[:len(hashDomain)], r, l.server(r.Server), l.who(r.Who), l.chain.prev)
+	l.buf = l.texts.appendDecision(l.buf[:len(hashDomain)], r, l.of(r), l.chain.prev)
 	prev := l.chain.prev
 	if err := l.write(); err != nil {
 		l.lost++
@@ -288,28 +289,29 @@ func (l *Log) announce() error {
 	return err
 }
 
-const maxParts = 64 // servers and people whose bytes are kept
-
-func (l *Log) server(s *Server) []byte {
-	b, ok := l.servers[s]
-	if !ok {
-		if len(l.servers) >= maxParts {
-			clear(l.servers)
-		}
-		b = l.texts.appendServer(nil, s)
-		l.servers[s] = b
-	}
-	return b
+// parties are who records of one session are about.
+type parties struct {
+	session, mode string
+	server        *Server
+	who           *Who
 }
 
-func (l *Log) who(w *Who) []byte {
-	b, ok := l.people[w]
-	if !ok {
-		if len(l.people) >= maxParts {
-			clear(l.people)
-		}
-		b = l.texts.appendWho(nil, w)
-		l.people[w] = b
+const maxParties = 64 // sessions whose bytes are kept
+
+// of is the part of a record that says who it is about.
+func (l *Log) of(r *Record) []byte {
+	p := parties{r.Session, r.Mode, r.Server, r.Who}
+	if l.last == p && l.lastBytes != nil {
+		return l.lastBytes
 	}
+	b, ok := l.parties[p]
+	if !ok {
+		if len(l.parties) >= maxParties {
+			clear(l.parties)
+		}
+		b = l.texts.appendParties(nil, r)
+		l.parties[p] = b
+	}
+	l.last, l.lastBytes = p, b
 	return b
 }

@@ -59,6 +59,9 @@ func (s *Set) Server(id registry.Identity) *Server {
 
 func (r *rule) tree() *ast.Policy { return (*ast.Policy)(r.cedar.AST()) }
 
+// Entries are the registry's entries that match the server.
+func (v *Server) Entries() []*registry.Entry { return v.registry.Entries() }
+
 // Policies are those that can matter for the server: of its entries, then of
 // the files.
 func (v *Server) Policies() []Policy {
@@ -133,10 +136,17 @@ func (e *entities) Get(uid types.EntityUID) (types.Entity, bool) {
 
 // Decide answers a request. It is pure: it reads no clock and does no I/O. A
 // panic inside is a denial.
-func (v *Server) Decide(r *Request) (d Decision) {
+func (v *Server) Decide(r *Request) Decision {
+	d, _ := v.Standing(r)
+	return d
+}
+
+// Standing is Decide, and reports whether the decision is the same whatever the
+// arguments are.
+func (v *Server) Standing(r *Request) (d Decision, stands bool) {
 	defer func() {
 		if recover() != nil {
-			d = refuse("the policies could not be evaluated", "please report this: it is a fault of sallyport")
+			d, stands = refuse("the policies could not be evaluated", "please report this: it is a fault of sallyport"), false
 		}
 	}()
 	k, keep := keyOf(r)
@@ -155,9 +165,9 @@ func (v *Server) Decide(r *Request) (d Decision) {
 		}
 	}
 	if len(p.pending) == 0 {
-		return p.decision
+		return p.decision, true
 	}
-	return v.finish(p, r.Arguments)
+	return v.finish(p, r.Arguments), false
 }
 
 // refuse is a denial that no policy made.
