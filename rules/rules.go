@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/sallyport-mcp/sallyport/analyzers"
+	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
 // Severity is what an attacker gains if the file is used as it stands. The
@@ -91,14 +92,15 @@ type Rule struct {
 // A Look finds out quickly that a message needs no reading. Rules that would look
 // for the same share one.
 type Look struct {
-	// Clear reports that the rules find nothing in a message (a Document) whose
-	// texts are plain (text.Plain), of at most 64 KiB each, and each clear. Key
-	// says that the text is the name of a member. False says nothing.
-	Clear func(text string, key bool) bool
+	// Clear reports that the rules find nothing in a message (a Document) all of
+	// whose texts are overt (text.Overt), of at most 64 KiB, and clear. Views are
+	// those of one text; key says that it is the name of a member. False says
+	// nothing.
+	Clear func(views []text.View, key bool) bool
 }
 
-// NothingPlain is the look of rules that find nothing in plain texts.
-var NothingPlain = &Look{Clear: func(string, bool) bool { return true }}
+// NothingOvert is the look of rules that find nothing in overt texts.
+var NothingOvert = &Look{Clear: func([]text.View, bool) bool { return true }}
 
 // Family is the rule's family in lower case: that of the first row it covers.
 func (r *Rule) Family() string {

@@ -2,6 +2,7 @@ package runtime_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,14 +108,15 @@ func BenchmarkCall(b *testing.B) {
 
 // BenchmarkCallCold is BenchmarkCall as a shim has it: it waits before the
 // request and before the answer, and on most machines finds the core's caches
-// cold. cold-ns/op is the time of the two without the waits.
+// cold. cold-ns/op is the time of the two without the waits, the median.
 func BenchmarkCallCold(b *testing.B) {
 	s := begin(b, config(b, `{"serverInfo":{"name":"harbour"},"tools":[`+lookUp+`]}`), lookUp)
 	var v runtime.Verdict
 	id := 10
-	spent := time.Duration(0)
+	var all []time.Duration
 	for b.Loop() {
 		id++
+		spent := time.Duration(0)
 		request := fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":"tools/call","params":{"name":"look_up","arguments":{"word":"ferry","language":"en"}}}`, id)
 		answer := fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"result":{"content":[{"type":"text","text":"The harbour opens at six and the ferry leaves at half past"}]}}`, id)
 		for _, frame := range [][]byte{request, answer} {
@@ -130,6 +132,8 @@ func BenchmarkCallCold(b *testing.B) {
 		if len(v.ToClient) != 1 {
 			b.Fatalf("%+v", v.Records)
 		}
+		all = append(all, spent)
 	}
-	b.ReportMetric(float64(spent.Nanoseconds())/float64(b.N), "cold-ns/op")
+	slices.Sort(all)
+	b.ReportMetric(float64(all[len(all)/2].Nanoseconds()), "cold-ns/op")
 }

@@ -93,57 +93,58 @@ func looksOf(all []*rules.Rule) []*rules.Look {
 		switch {
 		case r.Look == nil:
 			return nil
-		case r.Look != rules.NothingPlain && !slices.Contains(looks, r.Look):
+		case r.Look != rules.NothingOvert && !slices.Contains(looks, r.Look):
 			looks = append(looks, r.Look)
 		}
 	}
-	return append(looks, rules.NothingPlain)
+	return append(looks, rules.NothingOvert)
 }
 
 // glance is how long a value may be for a first look: a long one is rather not
 // clear, and would be read twice.
 const glance = 2 << 10
 
-// clear reports that the rules find nothing in the texts below a value, by their
-// first looks at each of them. Most messages end here. What is read as one text
-// of several parts (split) it leaves to the rules.
-func (j *judge) clear(m *jsonrpc.Message, at jsonrpc.Range, budget int) bool {
+// clear reports that the rules find nothing in any of the texts below a value, by
+// their first looks. Most messages need no more. Parts is how many of the texts
+// are read as one, which is another matter (split).
+func (j *judge) clear(m *jsonrpc.Message, at jsonrpc.Range, budget int) (clear bool, parts int) {
 	if at.End-at.Start > min(budget, glance) {
-		return false
+		return false, 0
 	}
-	var room [8]glanced
+	var room [16]glanced
 	var buf [256]byte // for texts with escapes
-	all, parts, worth := room[:0], 0, false
+	all, worth := room[:0], false
 	for r, key := range jsonrpc.Strings(m.Bytes, at) {
 		raw := m.Text(r, buf[:0])
 		if ordinary[string(raw)] && (key || len(raw) < shortest) {
 			continue
 		}
+		if len(all) == len(room) {
+			return false, 0
+		}
 		said := string(raw)
 		if part(said, key) {
 			parts++
-		}
-		if parts > 1 || len(all) == len(room) {
-			return false
 		}
 		worth = worth || worthJudging(said)
 		all = append(all, glanced{said, key})
 	}
 	if !worth {
-		return true
+		return true, parts
 	}
 	j.prepare()
 	for _, g := range all {
-		if !text.Plain(g.text) {
-			return false
+		views := text.Overt(g.text)
+		if views == nil {
+			return false, 0
 		}
 		for _, look := range j.looks {
-			if !look.Clear(g.text, g.key) {
-				return false
+			if !look.Clear(views, g.key) {
+				return false, 0
 			}
 		}
 	}
-	return j.looks != nil
+	return j.looks != nil, parts
 }
 
 // glanced is a text and whether it is the key of a member.

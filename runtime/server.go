@@ -189,14 +189,18 @@ func documentOf(method string) string {
 
 // judged is the text judge's word on a part of a message.
 func (s *Session) judged(kind, called, path string, m *jsonrpc.Message, at jsonrpc.Range) *Refusal {
-	if s.guard.judge.clear(m, at, s.guard.Limits.Judged) {
+	clear, parts := s.guard.judge.clear(m, at, s.guard.Limits.Judged)
+	if clear && parts < 2 {
 		return nil
 	}
 	texts, all := fields(path, m.Bytes, at, s.guard.Limits.Judged)
 	if !all {
 		return &Refusal{Rule: RuleResult, Reason: fmt.Sprintf("it holds more than %d bytes of text, which is more than is judged", s.guard.Limits.Judged), Next: "ask for less at once"}
 	}
-	found := s.guard.judge.texts(kind, called, texts)
+	var found []rules.Finding
+	if !clear {
+		found = s.guard.judge.texts(kind, called, texts)
+	}
 	if worst(found) < rules.High {
 		if together := s.guard.judge.split(kind, called, texts); together != nil {
 			found = together

@@ -26,7 +26,7 @@ var InvisibleText = rules.Rule{
 	Covers:     []string{"UNI-001", "UNI-002", "UNI-003", "UNI-004", "UNI-008"},
 	Page:       invisibleTextPage,
 	Messages:   true,
-	Look:       rules.NothingPlain,
+	Look:       rules.NothingOvert,
 	Check:      checkInvisibleText,
 }
 

@@ -19,7 +19,7 @@ var OversizedText = rules.Rule{
 	Covers:     []string{"DSC-011"},
 	Page:       oversizedTextPage,
 	Messages:   true,
-	Look:       rules.NothingPlain,
+	Look:       rules.NothingOvert,
 	Check:      checkOversizedText,
 }
 

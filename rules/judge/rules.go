@@ -208,20 +208,29 @@ func (j *Judge) definition(in Setting, fields []analyzers.Field, layOut func(raw
 	return Level(bare), signs
 }
 
-// clear is the look of the techniques: it reads a plain text of a message as
-// definition does, and has found nothing of which anything could come.
-func (j *Judge) clear(content string, key bool) bool {
-	if len(content) < shortest {
+// clear is the look of the techniques: it reads a text of a message as definition
+// does, and has found nothing of which anything could come.
+func (j *Judge) clear(views []text.View, key bool) bool {
+	raw := views[0].Text
+	if len(raw) < shortest {
 		return true
 	}
 	if key {
-		return strings.Count(spaced(content), " ") < longName
+		return strings.Count(spaced(raw), " ") < longName
 	}
-	content = content[:min(len(content), longest)]
 	var l layout
-	l.read(content)
-	signs, windows := j.read(Setting{Role: InText, layout: &l}, &text.View{Text: content}, text.Lower(content))
-	return len(signs) == 0 && len(windows) == 0
+	l.read(raw)
+	in := Setting{Role: InText, layout: &l}
+	views, low := readings(views)
+	for k := range views {
+		if k > 0 || low == "" {
+			low = lower(views[k].Text)
+		}
+		if signs, windows := j.read(in, &views[k], low); len(signs)+len(windows) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // readings returns those of a text's views that say more than the raw one,

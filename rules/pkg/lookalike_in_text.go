@@ -7,6 +7,7 @@ import (
 	"github.com/sallyport-mcp/sallyport/analyzers"
 	"github.com/sallyport-mcp/sallyport/rules"
 	"github.com/sallyport-mcp/sallyport/rules/said"
+	"github.com/sallyport-mcp/sallyport/rules/text"
 )
 
 //go:embed lookalike_in_text.md
@@ -23,7 +24,7 @@ var LookalikeInText = rules.Rule{
 	Covers:     []string{"UNI-005", "PKG-005"},
 	Page:       lookalikeInTextPage,
 	Messages:   true,
-	Look:       &rules.Look{Clear: func(text string, _ bool) bool { return strings.IndexByte(text, '@') < 0 }},
+	Look:       &rules.Look{Clear: func(views []text.View, _ bool) bool { return strings.IndexByte(views[0].Text, '@') < 0 }},
 	Check:      checkLookalikeInText,
 }
 

@@ -93,13 +93,24 @@ func layOut(raw string, limits Limits) (views []View, plain bool) {
 	return v.views, false
 }
 
-// Plain reports whether raw is printable ASCII on lines, with nothing in it that
-// is disguised, encoded or Markdown: but for the case of its letters it has one
-// view alone, and no notes.
-func Plain(raw string) bool { return len(raw) <= longestText && survey(raw) == 0 }
-
-// Lower is a plain text in lower case, as its normal view has it.
-func Lower(plain string) string { return lowerASCII(plain) }
+// Overt returns the views of a text that hides nothing: ASCII without control
+// characters, padding and encodings, with no disguise to note. It may have the
+// dress of Markdown. For all others it is nil.
+func Overt(raw string) []View {
+	switch seen := survey(raw); {
+	case len(raw) > longestText || seen&^dress != 0:
+		return nil
+	case seen == 0:
+		return plainViews(raw)
+	}
+	views := Views(raw, Limits{})
+	for i := range views {
+		if len(views[i].Notes) > 0 {
+			return nil
+		}
+	}
+	return views
+}
 
 // Fold writes s as the normaliser does. Patterns for normalised views go
 // through it.

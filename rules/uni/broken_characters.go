@@ -21,7 +21,7 @@ var BrokenCharacters = rules.Rule{
 	Covers:     []string{"UNI-014"},
 	Page:       brokenCharactersPage,
 	Messages:   true,
-	Look:       rules.NothingPlain,
+	Look:       rules.NothingOvert,
 	Check:      checkBrokenCharacters,
 }
 

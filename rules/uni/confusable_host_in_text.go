@@ -28,7 +28,7 @@ var ConfusableHostInText = rules.Rule{
 	Covers:     []string{"UNI-007"},
 	Page:       confusableHostInTextPage,
 	Messages:   true,
-	Look:       &rules.Look{Clear: func(text string, _ bool) bool { return !strings.Contains(text, "xn--") }},
+	Look:       &rules.Look{Clear: func(views []text.View, _ bool) bool { return !strings.Contains(views[0].Text, "xn--") }},
 	Check:      checkConfusableHostInText,
 }
 

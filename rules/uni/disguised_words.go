@@ -25,7 +25,7 @@ var DisguisedWords = rules.Rule{
 	Covers:     []string{"UNI-011", "UNI-005"},
 	Page:       disguisedWordsPage,
 	Messages:   true,
-	Look:       rules.NothingPlain,
+	Look:       rules.NothingOvert,
 	Check:      checkDisguisedWords,
 }
 

@@ -22,7 +22,7 @@ var EncodedText = rules.Rule{
 	Covers:     []string{"UNI-010"},
 	Page:       encodedTextPage,
 	Messages:   true,
-	Look:       rules.NothingPlain,
+	Look:       rules.NothingOvert,
 	Check:      checkEncodedText,
 }
 

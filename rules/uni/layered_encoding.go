@@ -20,7 +20,7 @@ var LayeredEncoding = rules.Rule{
 	Covers:     []string{"UNI-013"},
 	Page:       layeredEncodingPage,
 	Messages:   true,
-	Look:       rules.NothingPlain,
+	Look:       rules.NothingOvert,
 	Check:      checkLayeredEncoding,
 }
 

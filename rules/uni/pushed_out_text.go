@@ -22,7 +22,7 @@ var PushedOutText = rules.Rule{
 	Covers:     []string{"UNI-009"},
 	Page:       pushedOutTextPage,
 	Messages:   true,
-	Look:       rules.NothingPlain,
+	Look:       rules.NothingOvert,
 	Check:      checkPushedOutText,
 }
 

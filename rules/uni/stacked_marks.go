@@ -20,7 +20,7 @@ var StackedMarks = rules.Rule{
 	Covers:     []string{"UNI-006"},
 	Page:       stackedMarksPage,
 	Messages:   true,
-	Look:       rules.NothingPlain,
+	Look:       rules.NothingOvert,
 	Check:      checkStackedMarks,
 }
 
