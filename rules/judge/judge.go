@@ -50,17 +50,23 @@ func New(pack *Pack) *Judge {
 			j.learned, j.model = i, defaultModel()
 		}
 	}
+	var tallied set
+	for _, c := range j.counted {
+		tallied.add(c.counted)
+	}
 	j.scratch.New = func() any {
-		return &scratch{best: make([]Sign, len(pack.Techniques)), reader: &reader{}, aside: &reader{}}
+		return &scratch{tallied: tallied, best: make([]Sign, len(pack.Techniques)), reader: &reader{}, aside: &reader{}}
 	}
 	return j
 }
 
 // scratch is the memory of one judgement.
 type scratch struct {
-	best  []Sign
-	total [maxConcepts]int
-	hits  []hit
+	best    []Sign
+	total   [maxConcepts]int // of those of tallied
+	tallied set              // what conditions count
+	used    bool             // best and total hold something
+	hits    []hit
 	*reader
 	aside *reader // for a part of a clause
 }
@@ -181,8 +187,9 @@ func (m *scratch) concepts(clause, low string, shown bool) (here, outside set, d
 			outside.add(h.class)
 		}
 		if !quoted {
-			if !shown {
+			if !shown && m.tallied.has(h.class) {
 				m.total[h.class]++
+				m.used = true
 			}
 			defends = defends || h.class == defenceClass
 		}

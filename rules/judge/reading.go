@@ -57,8 +57,11 @@ const (
 func (j *Judge) read(in Setting, view *text.View, low string) ([]Sign, []window) {
 	m := j.scratch.Get().(*scratch)
 	defer j.scratch.Put(m)
-	clear(m.best)
-	clear(m.total[:])
+	if m.used { // seldom, and they are large
+		clear(m.best)
+		clear(m.total[:])
+		m.used = false
+	}
 	m.next(in.Role)
 	r := reading{Judge: j, in: in, text: view.Text, back: view.Map, low: low, m: m}
 	for start := 0; start < len(r.text); {
@@ -166,12 +169,17 @@ func (r *reading) add(rule rule, c *clause) {
 	quoted := r.quotes(c) || c.trust == undecided && rule.weight < beyondDoubt
 	if s := (Sign{r.techniques[rule.technique], weight, c.start, c.end, mentioned, quoted, r.direct(c)}); s.beats(&r.m.best[rule.technique]) {
 		r.m.best[rule.technique] = s
+		r.m.used = true
 	}
 }
 
 // signs closes the reading.
 func (r *reading) signs() ([]Sign, []window) {
-	for _, c := range r.counted {
+	counted, best := r.counted, r.m.best
+	if !r.m.used {
+		counted, best = nil, nil
+	}
+	for _, c := range counted {
 		if r.m.total[c.counted] >= c.times && c.weight > r.m.best[c.technique].Weight {
 			r.m.best[c.technique] = Sign{r.techniques[c.technique], c.weight, 0, len(r.text), false, r.in.Role == InText, false}
 		}
@@ -181,7 +189,7 @@ func (r *reading) signs() ([]Sign, []window) {
 		r.windows[i].quoted = r.windows[i].quoted || about && !r.windows[i].direct
 	}
 	var out []Sign
-	for _, s := range r.m.best {
+	for _, s := range best {
 		if s.Weight > 0 {
 			s.Quoted = s.Quoted || about && !s.direct
 			out = append(out, s)
