@@ -281,23 +281,9 @@ func plainViews(raw string) []View {
 
 // lowerASCII is strings.ToLower for ASCII, in half of the time.
 func lowerASCII(s string) string {
-	i := 0
-	for i < len(s) && s[i]-'A' >= 26 {
-		i++
-	}
-	if i == len(s) {
-		return s
-	}
-	var b strings.Builder
-	b.Grow(len(s))
-	for i := 0; i < len(s); {
-		var piece [256]byte
-		n := copy(piece[:], s[i:])
-		lowerBytes(piece[:n])
-		b.Write(piece[:n])
-		i += n
-	}
-	return b.String()
+	b := []byte(s)
+	lowerBytes(b)
+	return string(b)
 }
 
 func lowerBytes(b []byte) {
