@@ -76,6 +76,7 @@ type Rule struct {
 	CWE        []int    // ids of the Common Weakness Enumeration
 	Covers     []string // rows of the detection table that it answers: "CFG-008"
 	Page       string   // Markdown: docs page, `explain` and SARIF help in one
+	Look       *Look    // at the texts of a message; nil: it reads each message
 	// Messages: it reads Documents, too, so it has something to say about a
 	// single message of a server.
 	Messages bool
@@ -83,10 +84,16 @@ type Rule struct {
 	// another shows. Rules that say less of that, or look at each server by
 	// itself, leave it false.
 	Beside bool
-	// Look is the rule's first look at the texts of a message; nil: it reads
-	// each message.
-	Look  *Look
-	Check func(*Pass)
+	Check  func(*Pass)
+}
+
+// Family is the rule's family in lower case: that of the first row it covers.
+func (r *Rule) Family() string {
+	if len(r.Covers) == 0 {
+		return ""
+	}
+	family, _, _ := strings.Cut(r.Covers[0], "-")
+	return strings.ToLower(family)
 }
 
 // A Look finds out quickly that a message needs no reading. Rules that would look
@@ -101,15 +108,6 @@ type Look struct {
 
 // NothingOvert is the look of rules that find nothing in overt texts.
 var NothingOvert = &Look{Clear: func([]text.View, bool) bool { return true }}
-
-// Family is the rule's family in lower case: that of the first row it covers.
-func (r *Rule) Family() string {
-	if len(r.Covers) == 0 {
-		return ""
-	}
-	family, _, _ := strings.Cut(r.Covers[0], "-")
-	return strings.ToLower(family)
-}
 
 // Pass is all that a rule may see and the only way in which it may speak.
 type Pass struct {
