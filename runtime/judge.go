@@ -132,7 +132,9 @@ func (j *judge) clear(m *jsonrpc.Message, at jsonrpc.Range, budget int) (clear b
 	if !worth {
 		return true, parts
 	}
-	j.prepare()
+	if j.prepare(); j.looks == nil {
+		return false, 0
+	}
 	for _, g := range all {
 		views := text.Overt(g.text)
 		if views == nil {
@@ -144,7 +146,7 @@ func (j *judge) clear(m *jsonrpc.Message, at jsonrpc.Range, budget int) (clear b
 			}
 		}
 	}
-	return j.looks != nil, parts
+	return true, parts
 }
 
 // glanced is a text and whether it is the key of a member.

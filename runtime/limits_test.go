@@ -266,3 +266,33 @@ func TestRedactionInside(t *testing.T) {
 		}
 	}
 }
+
+// TestKeptDecisions: a decision that hangs on arguments is not kept, and one that
+// is kept counts no longer when another day comes.
+func TestKeptDecisions(t *testing.T) {
+	const find = `{"name":"find","description":"Finds a ship.","inputSchema":{"type":"object","properties":{"name":{"type":"string"}}}}`
+	s := limited(t, "", `forbid (principal, action == Action::"tools/call", resource) when { context.arguments has name && context.arguments.name == "ghost" };
+forbid (principal, action, resource) when { context.today >= datetime("2026-11-23") };`, find+","+tidal)
+	call := func(arguments string) string {
+		return `"tools/call","params":{"name":"find","arguments":` + arguments + `}`
+	}
+	for i, step := range []struct {
+		days   int
+		method string
+		passes bool
+	}{
+		{0, call(`{"name":"anna"}`), true},
+		{0, call(`{"name":"ghost"}`), false},
+		{0, call(`{"name":"anna"}`), true},
+		{0, `"ping"`, true},
+		{0, `"ping"`, true},
+		{1, `"ping"`, false},
+		{0, `"ping"`, true},
+	} {
+		var v runtime.Verdict
+		s.FromClient(fmt.Appendf(nil, `{"jsonrpc":"2.0","id":%d,"method":%s}`, 10+i, step.method), &v, noon.AddDate(0, 0, step.days))
+		if passes := len(v.ToServer) == 1 && len(v.ToClient) == 0; passes != step.passes {
+			t.Errorf("%d %+v: passes %v; %+v", i, step, passes, v.Records)
+		}
+	}
+}
