@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"encoding/hex"
 	"strconv"
 	"strings"
@@ -86,31 +87,50 @@ func clean(s string, limit int) string {
 // texts writes strings that others chose, and remembers what it made of them:
 // the names of a session are few, and masking costs more than all the rest.
 // A nil texts writes strings as they are: what was read from a log is clean.
-type texts map[string][]byte
+type texts struct {
+	done map[string]spelling
+	last [8]spelling // the newest of done: a session has few, and a map takes longer
+	n    int
+}
+
+type spelling struct {
+	text string
+	json []byte
+}
 
 const maxTexts, maxRemembered = 512, 256
 
 // append appends s, cleaned, as a JSON string.
-func (t texts) append(b []byte, s string, limit int) []byte {
+func (t *texts) append(b []byte, s string, limit int) []byte {
 	if t == nil || len(s) < 8 { // no credential is that short
 		return appendString(b, s)
 	}
-	if done, ok := t[s]; ok {
-		return append(b, done...)
-	}
-	from := len(b)
-	b = appendString(b, clean(s, limit))
-	if len(s) <= min(limit, maxRemembered) {
-		if len(t) >= maxTexts {
-			clear(t)
+	for i := range t.last {
+		if t.last[i].text == s {
+			return append(b, t.last[i].json...)
 		}
-		t[strings.Clone(s)] = append([]byte(nil), b[from:]...)
 	}
-	return b
+	done, ok := t.done[s]
+	if !ok {
+		from := len(b)
+		b = appendString(b, clean(s, limit))
+		if len(s) > min(limit, maxRemembered) {
+			return b
+		}
+		if len(t.done) >= maxTexts || t.done == nil {
+			t.done = map[string]spelling{}
+		}
+		done = spelling{strings.Clone(s), bytes.Clone(b[from:])}
+		t.done[done.text] = done
+		b = b[:from]
+	}
+	t.last[t.n%len(t.last)] = done
+	t.n++
+	return append(b, done.json...)
 }
 
 // appendList appends strings, cleaned, until limit bytes are used up.
-func (t texts) appendList(b []byte, list []string, limit int) []byte {
+func (t *texts) appendList(b []byte, list []string, limit int) []byte {
 	b = append(b, '[')
 	for i, s := range list {
 		if i > 0 {
@@ -126,7 +146,7 @@ func (t texts) appendList(b []byte, list []string, limit int) []byte {
 	return append(b, ']')
 }
 
-func (t texts) appendServer(b []byte, s *Server) []byte {
+func (t *texts) appendServer(b []byte, s *Server) []byte {
 	if s == nil {
 		s = &Server{}
 	}
@@ -139,7 +159,7 @@ func (t texts) appendServer(b []byte, s *Server) []byte {
 	return append(b, '}')
 }
 
-func (t texts) appendWho(b []byte, w *Who) []byte {
+func (t *texts) appendWho(b []byte, w *Who) []byte {
 	if w == nil {
 		w = &Who{}
 	}
@@ -155,7 +175,7 @@ func (t texts) appendWho(b []byte, w *Who) []byte {
 
 // appendRequestID appends a JSON-RPC id. A number is kept digit by digit; a
 // string that fits is decoded no further than needed to mask and escape it.
-func (t texts) appendRequestID(b []byte, id []byte) []byte {
+func (t *texts) appendRequestID(b []byte, id []byte) []byte {
 	if len(id) == 0 || len(id) > 2*maxText {
 		return append(b, "null"...)
 	}
@@ -267,7 +287,7 @@ func appendPrev(b []byte, prev Digest) []byte {
 }
 
 // appendParties appends who a record is about: the same for a whole session.
-func (t texts) appendParties(b []byte, r *Record) []byte {
+func (t *texts) appendParties(b []byte, r *Record) []byte {
 	b = t.append(append(b, `,"session":`...), r.Session, maxField)
 	b = appendString(append(b, `,"mode":`...), cut(r.Mode, maxField))
 	b = t.appendServer(append(b, `,"server":`...), r.Server)
@@ -275,7 +295,7 @@ func (t texts) appendParties(b []byte, r *Record) []byte {
 }
 
 // appendDecision appends a record as far as "prev". Its parties come ready made.
-func (t texts) appendDecision(b []byte, r *Record, parties []byte, prev Digest) []byte {
+func (t *texts) appendDecision(b []byte, r *Record, parties []byte, prev Digest) []byte {
 	b = appendHead(b, "decision", r.Seq, r.Time)
 	b = append(b, parties...)
 	b = appendString(append(b, `,"direction":`...), cut(r.Direction, maxField))

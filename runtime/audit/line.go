@@ -139,7 +139,7 @@ func parseLine(b []byte) (*line, error) {
 	buf := append(make([]byte, 0, len(hashDomain)+len(b)+8), hashDomain...)
 	if l.record != nil {
 		r := l.record
-		buf = texts(nil).appendDecision(buf, r, texts(nil).appendParties(nil, r), l.prev)
+		buf = (*texts)(nil).appendDecision(buf, r, (*texts)(nil).appendParties(nil, r), l.prev)
 	} else {
 		buf = l.append(buf)
 	}

@@ -87,7 +87,7 @@ func Open(path string, o Options) (*Log, error) {
 	}
 	l := &Log{
 		path: path, o: o, key: key, rotateAt: o.MaxBytes,
-		buf: append(make([]byte, 0, 4096), hashDomain...), texts: texts{}, parties: map[parties][]byte{},
+		buf: append(make([]byte, 0, 4096), hashDomain...), parties: map[parties][]byte{},
 	}
 	defer l.unlock()
 	if err := l.catchUp(); err != nil {

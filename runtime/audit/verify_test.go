@@ -70,7 +70,7 @@ func TestTampering(t *testing.T) {
 			b := []byte(hashDomain)
 			if r := l.record; r != nil {
 				r.Seq = l.seq
-				b = texts(nil).appendDecision(b, r, texts(nil).appendParties(nil, r), prev)
+				b = (*texts)(nil).appendDecision(b, r, (*texts)(nil).appendParties(nil, r), prev)
 			} else {
 				if l.kind == "checkpoint" && forge != nil {
 					l.sign(forge)
