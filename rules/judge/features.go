@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"math/bits"
 	"strings"
 	"sync"
 	"unicode"
@@ -26,31 +27,39 @@ import (
 // stems reads the words of a clause. It keeps its memory between clauses.
 type stems struct {
 	words []string // without their endings; parts of the clause
+	keys  []uint64 // keyOf each
 	first string   // the first word with its ending
 }
 
-func (s *stems) add(word string) { s.words = append(s.words, word) }
+func (s *stems) add(word string) {
+	s.words, s.keys = append(s.words, word), append(s.keys, keyOf(word))
+}
 
 // read takes the words of a lower-cased clause.
 func (s *stems) read(low string) {
-	s.words, s.first = s.words[:0], ""
+	s.words, s.keys, s.first = s.words[:0], s.keys[:0], ""
 	low = bare(low)
 	for i := 0; i < len(low); {
 		c := low[i]
 		switch {
 		case c >= 'a' && c <= 'z':
-			end := i + 1
-			for end < len(low) && letterKinds[low[end]] == asciiLetter {
-				end++
+			eight := loadEight(low, i)
+			end := i + text.Letters(eight)
+			if end == i+8 {
+				for end < len(low) && letterKinds[low[end]] == asciiLetter {
+					end++
+				}
 			}
-			if end < len(low) && !endsWord[low[end]] {
+			if end < len(low) && !endsWord[low[end]] && !stops(low, end) {
 				i = s.run(low, i)
 				continue
 			}
 			if len(s.words) == 0 {
 				s.first = low[i:end]
 			}
-			s.add(stem(low[i:end]))
+			n := min(stemEnd(low[i:end]), longestWord)
+			s.words = append(s.words, low[i:i+n])
+			s.keys = append(s.keys, bits.ReverseBytes64(eight)>>(64-8*n))
 			i = end
 		case c >= '0' && c <= '9' || c == '~' || c == '/':
 			i = s.run(low, i)
@@ -60,6 +69,28 @@ func (s *stems) read(low string) {
 			i = s.foreign(low, i)
 		}
 	}
+}
+
+// loadEight is the eight bytes from i on, the first the lowest, and zeros behind
+// the end.
+func loadEight(s string, i int) uint64 {
+	if i+8 <= len(s) {
+		return load64(s[i:])
+	}
+	x := uint64(0)
+	for k := len(s) - 1; k >= i; k-- {
+		x = x<<8 | uint64(s[k])
+	}
+	return x
+}
+
+// stops reports whether the full stop or colon at i ends a word for run.
+func stops(low string, i int) bool {
+	if low[i] != '.' && low[i] != ':' {
+		return false
+	}
+	b := next(low, i)
+	return !small(b) && !digit(b) && b != '/'
 }
 
 // longestWord is the length of the longest stem in bytes of ASCII, or in runes;
