@@ -43,7 +43,7 @@ func (s *stems) read(low string) {
 		c := low[i]
 		switch {
 		case c >= 'a' && c <= 'z':
-			eight := loadEight(low, i)
+			eight := text.Eight(low, i)
 			end := i + text.Letters(eight)
 			if end == i+8 {
 				for end < len(low) && letterKinds[low[end]] == asciiLetter {
@@ -69,19 +69,6 @@ func (s *stems) read(low string) {
 			i = s.foreign(low, i)
 		}
 	}
-}
-
-// loadEight is the eight bytes from i on, the first the lowest, and zeros behind
-// the end.
-func loadEight(s string, i int) uint64 {
-	if i+8 <= len(s) {
-		return load64(s[i:])
-	}
-	x := uint64(0)
-	for k := len(s) - 1; k >= i; k-- {
-		x = x<<8 | uint64(s[k])
-	}
-	return x
 }
 
 // stops reports whether the full stop or colon at i ends a word for run.

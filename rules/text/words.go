@@ -8,6 +8,20 @@ const (
 	highs = 0x80 * ones
 )
 
+// Eight is the eight bytes of s from i on, the first the lowest, and zeros
+// behind its end.
+func Eight(s string, i int) uint64 {
+	if i+8 <= len(s) {
+		t := s[i : i+8]
+		return uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 | uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+	}
+	x := uint64(0)
+	for k := len(s) - 1; k >= i; k-- {
+		x = x<<8 | uint64(s[k])
+	}
+	return x
+}
+
 // Letters is how many bytes of eight, the first the lowest, are letters of ASCII
 // in lower case before one that is not.
 func Letters(eight uint64) int {
