@@ -49,11 +49,12 @@ const (
 type Automaton struct {
 	class    [256]uint8
 	idle     [256]bool // bytes that lead from inside to inside
-	letters  bool      // all letters do
-	shift    uint8     // of a state, to its row
-	next     []uint16  // by state<<shift+class
-	ending   uint16    // the first state that ends a pattern; all behind it do
-	ends     []int32   // by state from ending on: where its patterns begin in matches
+	letters  bool      // all letters do, and begins knows every pattern that a letter begins
+	begins   filter
+	shift    uint8    // of a state, to its row
+	next     []uint16 // by state<<shift+class
+	ending   uint16   // the first state that ends a pattern; all behind it do
+	ends     []int32  // by state from ending on: where its patterns begin in matches
 	matches  []int32
 	patterns []Pattern
 }
@@ -149,6 +150,10 @@ func NewAutomaton(patterns []Pattern) (*Automaton, error) {
 	a.letters = true
 	for c := 'a'; c <= 'z'; c++ {
 		a.letters = a.letters && a.idle[c]
+	}
+	for _, p := range patterns {
+		a.begins.add(p.Text)
+		a.letters = a.letters && len(p.Text) > 1
 	}
 	a.lay(next, ending, queue, total)
 	return a, nil
@@ -257,14 +262,20 @@ func (a *Automaton) Len() int { return len(a.patterns) }
 func (a *Automaton) Scan(text string, visit func(pattern, start, end int) bool) {
 	next, shift, state := a.next, a.shift&15, uint16(root)
 	for i := 0; i < len(text); i++ {
-		if state == inside {
+		if state <= inside {
 			if a.letters {
-				i += Letters(Eight(text, i))
+				eight := Eight(text, i)
+				n := Letters(eight)
+				if state == root && n > 0 && !a.begins.has(eight) {
+					state = inside
+				}
+				if state == inside {
+					if i += n; i == len(text) {
+						return
+					}
+				}
 			}
-			if i == len(text) {
-				return
-			}
-			if a.idle[text[i]] {
+			if state == inside && a.idle[text[i]] {
 				continue
 			}
 		}
@@ -302,6 +313,36 @@ func (a *Automaton) Hits(text string, set []uint64) bool {
 func (a *Automaton) endingAt(state uint16) []int32 {
 	k := state - a.ending
 	return a.matches[a.ends[k]:a.ends[k+1]]
+}
+
+// filter knows the first two, three or four bytes of patterns, by their hash, so
+// that most words need not be looked at byte by byte.
+type filter [1 << (filterBits - 6)]uint64
+
+const filterBits = 15
+
+// slots are those of what begins with the first 4, 3 and 2 bytes of eight.
+func (*filter) slots(eight uint64) (four, three, two uint32) {
+	const odd, other = 0x9e3779b1, 32 - filterBits
+	x := uint32(eight) | 0x20202020 // letters in lower case, other bytes as it comes
+	return x * odd >> other, x << 8 * odd >> other, x << 16 * odd >> other
+}
+
+func (f *filter) add(pattern string) {
+	slot, three, two := f.slots(Eight(pattern, 0))
+	switch len(pattern) {
+	case 2:
+		slot = two
+	case 3:
+		slot = three
+	}
+	f[slot>>6] |= 1 << (slot & 63)
+}
+
+// has reports whether a pattern of two bytes or more may begin with eight.
+func (f *filter) has(eight uint64) bool {
+	a, b, c := f.slots(eight)
+	return (f[a>>6]>>(a&63)|f[b>>6]>>(b&63)|f[c>>6]>>(c&63))&1 != 0
 }
 
 // bounded reports whether a match keeps to the words that its pattern asks for.
