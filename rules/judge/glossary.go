@@ -92,12 +92,12 @@ func parseGlossary(content string) (*glossary, error) {
 			if len(s.words) == 0 {
 				return nil, fmt.Errorf("glossary:%d: %q is no word", line, word)
 			}
-			first, last := s.words[0], s.words[len(s.words)-1]
+			first, last := s.at(0), s.at(len(s.words)-1)
 			r, _ := utf8.DecodeRuneInString(one)
 			switch {
 			case undivided(r) && !two:
 				if len(s.words) > 2 { // three characters: two pairs
-					g.pair(first, s.words[1], id)
+					g.pair(first, s.at(1), id)
 				} else {
 					g.whole[first] = id
 				}
@@ -106,7 +106,7 @@ func parseGlossary(content string) (*glossary, error) {
 				if len(s.words) == 0 {
 					return nil, fmt.Errorf("glossary:%d: %q is no word", line, word)
 				}
-				g.pair(last, s.words[0], id)
+				g.pair(last, s.at(0), id)
 			case star:
 				low := bare(lower(begin))
 				if n := utf8.RuneCountInString(low); n < shortestBegin || n > longestBegin {
@@ -126,7 +126,7 @@ func meaning(english string) gloss {
 	var g gloss
 	var s stems
 	s.read(english)
-	g.words = append(g.words, s.words...)
+	g.words = s.list()
 	for _, h := range words.find(english, nil) {
 		g.concepts.add(h.class)
 	}

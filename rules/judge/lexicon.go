@@ -220,8 +220,10 @@ type hit struct {
 }
 
 // find returns the concepts of a lower-cased clause.
-func (l *lexicon) find(low string, into []hit) []hit {
-	marked := marks(low)
+func (l *lexicon) find(low string, into []hit) []hit { return l.findMarked(low, marks(low), into) }
+
+// findMarked is find for a clause that has these marks of one byte.
+func (l *lexicon) findMarked(low string, marked uint32, into []hit) []hit {
 	l.scan().Scan(low, func(pattern, start, end int) bool {
 		if t := l.terms[pattern]; t.mark {
 			marked |= 1 << (t.class - firstPattern)

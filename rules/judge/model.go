@@ -200,8 +200,9 @@ func load64(s string) uint64 {
 type reader struct {
 	stems
 	role         Role
-	here, last   features // but concepts: of this clause, and of the one before
-	concepts     set      // of this clause
+	seen         [2]features // but concepts: of this clause, and of the one before
+	now          int         // which of them is of this clause
+	concepts     set         // of this clause
 	lastConcepts set
 	// Sums of weights in thousandths, and numbers of features: of this clause,
 	// and of this clause together with the one before.
@@ -212,7 +213,7 @@ type reader struct {
 // next begins another text.
 func (r *reader) next(role Role) {
 	r.role = role
-	r.here.empty()
+	r.seen[r.now].empty()
 	r.concepts = set{}
 	r.sum, r.count = 0, 0
 }
@@ -248,8 +249,8 @@ func (s *seen) add(f int32) (here, before bool) {
 // learn reads a clause.
 func (r *reader) learn(m *model, low string, concepts set) {
 	r.read(low)
-	r.here, r.last = r.last, r.here
-	r.here.empty()
+	r.now ^= 1
+	r.seen[r.now].empty()
 	r.before, r.countBefore = r.sum, r.count
 	r.sum, r.count = 0, 0
 	r.together, r.counted = r.before, r.countBefore
@@ -262,7 +263,7 @@ func (r *reader) learn(m *model, low string, concepts set) {
 	for i, key := range r.keys {
 		slot, content := m.stems.get(key)
 		if slot < 0 {
-			m.unknown(r, r.words[i], &concepts)
+			m.unknown(r, r.at(i), &concepts)
 		} else {
 			r.feature(m.stems.before+slot, weightIn(content, r.role))
 			if last >= 0 {
@@ -281,14 +282,14 @@ func (r *reader) learn(m *model, low string, concepts set) {
 
 // feature adds the weight of a feature of the clause, once.
 func (r *reader) feature(f int32, weight int16) {
-	if weight == none || !r.here.add(f) {
+	if weight == none || !r.seen[r.now&1].add(f) {
 		return
 	}
-	r.add1(int(weight), r.last.has(f))
+	r.count1(int(weight), r.seen[r.now&1^1].has(f))
 }
 
-// add1 adds the weight of a feature that the clause before had or not.
-func (r *reader) add1(weight int, had bool) {
+// count1 adds the weight of a feature that the clause before had or not.
+func (r *reader) count1(weight int, had bool) {
 	r.sum += weight
 	r.count++
 	if !had {
@@ -348,7 +349,7 @@ func (r *reader) weighConcepts(m *model, concepts set) {
 			a := word<<6 + bits.TrailingZeros64(set)
 			had := r.lastConcepts.has(class(a))
 			if w := m.concept(a, r.role); w != none {
-				r.add1(int(w), had)
+				r.count1(int(w), had)
 			}
 			row := m.weights[weighed*m.concepts*(1+a):]
 			rest := concepts
@@ -360,7 +361,7 @@ func (r *reader) weighConcepts(m *model, concepts set) {
 				for ; set != 0; set &= set - 1 {
 					b := word<<6 + bits.TrailingZeros64(set)
 					if w := weightIn(row[weighed*b:], r.role); w != none {
-						r.add1(int(w), had && r.lastConcepts.has(class(b)))
+						r.count1(int(w), had && r.lastConcepts.has(class(b)))
 					}
 				}
 			}

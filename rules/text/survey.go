@@ -1,6 +1,9 @@
 package text
 
-import "strings"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // marks is what a first look finds worth a second one. A text without any is
 // its own normal form but for the case of its letters.
@@ -87,9 +90,12 @@ func survey(s string) marks {
 		c := s[i]
 		k := classes[c]
 		if k == classLetter {
-			for i+1 < len(s) && classes[s[i+1]] == classLetter {
-				i++
+			n := 8
+			for n == 8 {
+				n = Letters(Eight(s, i) | blanks)
+				i += n
 			}
+			i--
 			continue
 		}
 		if k == classDigit {
@@ -287,6 +293,12 @@ func lowerASCII(s string) string {
 }
 
 func lowerBytes(b []byte) {
+	for ; len(b) >= 8; b = b[8:] {
+		x := binary.LittleEndian.Uint64(b)
+		seven := x &^ highs
+		from, above := seven+(0x80-'A')*ones, seven+(0x7f-'Z')*ones
+		binary.LittleEndian.PutUint64(b, x|(from&^above&^x&highs)>>2)
+	}
 	for i, c := range b {
 		if c-'A' < 26 {
 			b[i] = c | 0x20
