@@ -82,7 +82,10 @@ func (s *stems) read(low string) {
 			if len(s.words) == 0 {
 				s.first = low[i:end]
 			}
-			n := min(stemEnd(low[i:end]), longestWord)
+			n := end - i
+			if n > 4 {
+				n = min(stemEnd(low[i:end]), longestWord)
+			}
 			s.words = append(s.words, word{int32(i), int32(i + n)})
 			s.keys = append(s.keys, bits.ReverseBytes64(eight)>>(64-8*n))
 			i = end

@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	_ "embed"
+	"encoding/binary"
 	"errors"
 	"math"
 	"math/bits"
@@ -186,15 +187,9 @@ func weightIn(weights string, role Role) int16 {
 	return int16(two[0]) | int16(two[1])<<8
 }
 
-func load32(s string) uint32 {
-	_ = s[3]
-	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
-}
-
-func load64(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
+// load32 and load64 read little-endian numbers, without a copy.
+func load32(s string) uint32 { return binary.LittleEndian.Uint32([]byte(s)) }
+func load64(s string) uint64 { return binary.LittleEndian.Uint64([]byte(s)) }
 
 // reader adds up the features of one clause after the other.
 type reader struct {

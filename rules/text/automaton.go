@@ -315,34 +315,26 @@ func (a *Automaton) endingAt(state uint16) []int32 {
 	return a.matches[a.ends[k]:a.ends[k+1]]
 }
 
-// filter knows the first two, three or four bytes of patterns, by their hash, so
-// that most words need not be looked at byte by byte.
+// filter knows the first bytes of patterns, two to five, by their hash, so that
+// most words need not be looked at byte by byte.
 type filter [1 << (filterBits - 6)]uint64
 
 const filterBits = 15
 
-// slots are those of what begins with the first 4, 3 and 2 bytes of eight.
-func (*filter) slots(eight uint64) (four, three, two uint32) {
-	const odd, other = 0x9e3779b1, 32 - filterBits
-	x := uint32(eight) | 0x20202020 // letters in lower case, other bytes as it comes
-	return x * odd >> other, x << 8 * odd >> other, x << 16 * odd >> other
+// slot is that of what begins with the first n bytes of eight.
+func (*filter) slot(eight uint64, n int) uint64 {
+	return (eight | blanks) << (64 - 8*n) * 0x9e3779b97f4a7c15 >> (64 - filterBits) // letters in lower case, other bytes as it comes
 }
 
 func (f *filter) add(pattern string) {
-	slot, three, two := f.slots(Eight(pattern, 0))
-	switch len(pattern) {
-	case 2:
-		slot = two
-	case 3:
-		slot = three
-	}
+	slot := f.slot(Eight(pattern, 0), min(max(len(pattern), 2), 5))
 	f[slot>>6] |= 1 << (slot & 63)
 }
 
 // has reports whether a pattern of two bytes or more may begin with eight.
 func (f *filter) has(eight uint64) bool {
-	a, b, c := f.slots(eight)
-	return (f[a>>6]>>(a&63)|f[b>>6]>>(b&63)|f[c>>6]>>(c&63))&1 != 0
+	a, b, c, d := f.slot(eight, 2), f.slot(eight, 3), f.slot(eight, 4), f.slot(eight, 5)
+	return (f[a>>6]>>(a&63)|f[b>>6]>>(b&63)|f[c>>6]>>(c&63)|f[d>>6]>>(d&63))&1 != 0
 }
 
 // bounded reports whether a match keeps to the words that its pattern asks for.

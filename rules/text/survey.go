@@ -90,10 +90,19 @@ func survey(s string) marks {
 		c := s[i]
 		k := classes[c]
 		if k == classLetter {
-			n := 8
-			for n == 8 {
-				n = Letters(Eight(s, i) | blanks)
-				i += n
+			n := Letters(Eight(s, i) | blanks)
+			for end := n; end == 8; n += end {
+				end = Letters(Eight(s, i+n) | blanks)
+			}
+			// Most words stand between spaces, and then no count has to be kept.
+			if i += n; n > 2 && n < shortestArmour && i-n == token && i+1 < len(s) && s[i] == ' ' && letter(s[i+1]) {
+				if turnedEnds[s[token]&31][s[i-1]&31]>>(n&15)&1 != 0 && n <= longestTurned {
+					form := lookup(s[token:i])
+					rot, back = rot+form.is(rotated), back+form.is(backward)
+				}
+				singles, pairs, blank, lines = 0, 0, 1, 0
+				word, token = i+1, i+1
+				continue
 			}
 			i--
 			continue
@@ -287,9 +296,16 @@ func plainViews(raw string) []View {
 
 // lowerASCII is strings.ToLower for ASCII, in half of the time.
 func lowerASCII(s string) string {
-	b := []byte(s)
-	lowerBytes(b)
-	return string(b)
+	var b strings.Builder
+	b.Grow(len(s))
+	var part [256]byte
+	for len(s) > 0 {
+		n := copy(part[:], s)
+		lowerBytes(part[:n])
+		b.Write(part[:n])
+		s = s[n:]
+	}
+	return b.String()
 }
 
 func lowerBytes(b []byte) {

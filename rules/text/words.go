@@ -1,6 +1,9 @@
 package text
 
-import "math/bits"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // Eight bytes at a time: the lowest byte is the first of the text.
 const (
@@ -13,10 +16,13 @@ const (
 // behind its end.
 func Eight(s string, i int) uint64 {
 	if i+8 <= len(s) {
-		t := s[i : i+8]
-		return uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 | uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+		return binary.LittleEndian.Uint64([]byte(s[i : i+8])) // without a copy
 	}
-	x := uint64(0)
+	return last(s, i)
+}
+
+// last is Eight where less than eight bytes are left.
+func last(s string, i int) (x uint64) {
 	for k := len(s) - 1; k >= i; k-- {
 		x = x<<8 | uint64(s[k])
 	}
