@@ -22,8 +22,8 @@ var modelData string
 // from fixtures/corpus by internal/train. It decides by adding them up, so that
 // the features which decided can be named.
 //
-// A feature is known by its number: the concepts come first, then their pairs,
-// and the slots of the tables. A stem is known by the number of its slot.
+// A feature of words is known by its number: that of its slot in the first table,
+// which is also how a stem is known, or in those behind it.
 type model struct {
 	bias     [Roles]float64
 	concepts int
@@ -35,6 +35,7 @@ type model struct {
 	begun    hashed // by the first runes of a stem: an entry of the glossary
 	glossed  hashed // by the slots of two stems: an entry of the glossary
 	entries  string // of the glossary
+	features int    // of words
 }
 
 // Role is what a text is to the model that reads it. The same sentence may be
@@ -71,9 +72,9 @@ func openModel(data string) (*model, error) {
 	for c := range m.concepts {
 		m.own.add(class(c))
 	}
-	features := m.concepts * (1 + m.concepts)
+	pairs := m.concepts * (1 + m.concepts)
 	tables := [...]*hashed{&m.stems, &m.first, &m.pairs, &m.begun, &m.glossed}
-	size := head + weighed*features
+	size := head + weighed*pairs
 	for i, t := range tables {
 		t.width, t.slots = tableWidths[i], number()
 		size += t.width * t.slots
@@ -82,11 +83,13 @@ func openModel(data string) (*model, error) {
 	if size += entries; size != len(data) {
 		return nil, errors.New("the model has another length than it says: go run ./internal/train -encode")
 	}
-	m.weights, at = data[at:][:weighed*features], at+weighed*features
+	m.weights, at = data[at:][:weighed*pairs], at+weighed*pairs
 	for _, t := range tables {
 		t.data, at = data[at:][:t.width*t.slots], at+t.width*t.slots
-		t.before = int32(features)
-		features += t.slots
+		t.before = int32(m.features)
+		if t == &m.stems || t == &m.first || t == &m.pairs {
+			m.features += t.slots
+		}
 	}
 	m.entries = data[at:][:entries]
 	return m, nil
@@ -195,9 +198,8 @@ func load64(s string) uint64 { return binary.LittleEndian.Uint64([]byte(s)) }
 type reader struct {
 	stems
 	role         Role
-	seen         [2]features // but concepts: of this clause, and of the one before
-	now          int         // which of them is of this clause
-	concepts     set         // of this clause
+	seen         seen // the features of words
+	concepts     set  // of this clause
 	lastConcepts set
 	// Sums of weights in thousandths, and numbers of features: of this clause,
 	// and of this clause together with the one before.
@@ -208,7 +210,7 @@ type reader struct {
 // next begins another text.
 func (r *reader) next(role Role) {
 	r.role = role
-	r.seen[r.now].empty()
+	r.seen.text()
 	r.concepts = set{}
 	r.sum, r.count = 0, 0
 }
@@ -244,8 +246,10 @@ func (s *seen) add(f int32) (here, before bool) {
 // learn reads a clause.
 func (r *reader) learn(m *model, low string, concepts set) {
 	r.read(low)
-	r.now ^= 1
-	r.seen[r.now].empty()
+	if r.seen.clause == nil {
+		r.seen.clause = make([]uint16, m.features)
+	}
+	r.seen.next()
 	r.before, r.countBefore = r.sum, r.count
 	r.sum, r.count = 0, 0
 	r.together, r.counted = r.before, r.countBefore
@@ -275,19 +279,21 @@ func (r *reader) learn(m *model, low string, concepts set) {
 	r.weighConcepts(m, concepts)
 }
 
-// feature adds the weight of a feature of the clause, once.
+// feature adds the weight of a feature of a word, once.
 func (r *reader) feature(f int32, weight int16) {
-	if weight == none || !r.seen[r.now&1].add(f) {
+	if weight == none {
 		return
 	}
-	r.count1(int(weight), r.seen[r.now&1^1].has(f))
+	if here, before := r.seen.add(f); here {
+		r.weigh(int(weight), before)
+	}
 }
 
-// count1 adds the weight of a feature that the clause before had or not.
-func (r *reader) count1(weight int, had bool) {
+// weigh adds the weight of a feature that is new to the clause before, too, or not.
+func (r *reader) weigh(weight int, before bool) {
 	r.sum += weight
 	r.count++
-	if !had {
+	if before {
 		r.together += weight
 		r.counted++
 	}
@@ -344,7 +350,7 @@ func (r *reader) weighConcepts(m *model, concepts set) {
 			a := word<<6 + bits.TrailingZeros64(set)
 			had := r.lastConcepts.has(class(a))
 			if w := m.concept(a, r.role); w != none {
-				r.count1(int(w), had)
+				r.weigh(int(w), !had)
 			}
 			row := m.weights[weighed*m.concepts*(1+a):]
 			rest := concepts
@@ -356,7 +362,7 @@ func (r *reader) weighConcepts(m *model, concepts set) {
 				for ; set != 0; set &= set - 1 {
 					b := word<<6 + bits.TrailingZeros64(set)
 					if w := weightIn(row[weighed*b:], r.role); w != none {
-						r.count1(int(w), had && r.lastConcepts.has(class(b)))
+						r.weigh(int(w), !had || !r.lastConcepts.has(class(b)))
 					}
 				}
 			}
