@@ -50,6 +50,7 @@ type Automaton struct {
 	class    [256]uint8
 	idle     [256]bool // bytes that lead from inside to inside
 	letters  bool      // all letters do, and begins knows every pattern that a letter begins
+	spaces   bool      // a space begins no pattern
 	begins   filter
 	shift    uint8    // of a state, to its row
 	next     []uint16 // by state<<shift+class
@@ -147,6 +148,8 @@ func NewAutomaton(patterns []Pattern) (*Automaton, error) {
 	for c := range a.idle {
 		a.idle[c] = next[row+int(a.class[c])] == inside
 	}
+	space := int(a.class[' '])
+	a.spaces = next[space] == root && next[row+space] == root
 	a.letters = true
 	for c := 'a'; c <= 'z'; c++ {
 		a.letters = a.letters && a.idle[c]
@@ -275,7 +278,10 @@ func (a *Automaton) Scan(text string, visit func(pattern, start, end int) bool) 
 					}
 				}
 			}
-			if state == inside && a.idle[text[i]] {
+			if c := text[i]; c == ' ' && a.spaces {
+				state = root
+				continue
+			} else if state == inside && a.idle[c] {
 				continue
 			}
 		}
