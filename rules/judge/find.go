@@ -299,3 +299,65 @@ func plus(n, m int) int {
 	}
 	return n + m
 }
+
+// findCredential finds the names and places of files with credentials.
+func findCredential(low string, from int) (start, end int) {
+	for i := from; i < len(low); i++ {
+		if n := credentialSize(low[i:], before(low, i), i == from); n > 0 {
+			return i, i + n
+		}
+	}
+	return -1, -1
+}
+
+// credentialSize is how long the name is that s begins with, behind a byte; 0
+// without one. A path is looked at from where it begins, or where it is first.
+func credentialSize(s string, behind byte, first bool) int {
+	c := s[0]
+	if c == '~' && strings.HasPrefix(s, "~/.") {
+		n := len("~/.")
+		for n < len(s) && (wordByte(s[n]) || s[n] == '.' || s[n] == '/' || s[n] == '-') {
+			n++
+		}
+		if n > len("~/.") {
+			return n
+		}
+	}
+	if c == '.' || pathByte(c) && (first || !pathByte(behind)) {
+		n := 0
+		for n < len(s) && pathByte(s[n]) {
+			n++
+		}
+		if size := prefix(s[n:], ".ssh folder", ".aws folder", ".kube folder", ".docker folder", ".gnupg folder", ".netrc folder"); size > 0 {
+			return n + size
+		}
+	}
+	switch c {
+	case '.':
+		return max(whole(s, ".env", ".pem"), prefix(s, ".ssh/", ".aws/", ".npmrc", ".netrc", ".bashrc", ".zshrc", ".git-credentials", ".kube/"))
+	case '/':
+		if n := prefix(s, "/proc/"); n > 0 && n < len(s) && wordByte(s[n]) {
+			return n + 1
+		}
+		return prefix(s, "/etc/passwd", "/etc/shadow")
+	case 'c':
+		return prefix(s, "credential.json", "credentials.json", "content of .env")
+	case 'f':
+		return prefix(s, "folder .ssh")
+	case 'i':
+		if !wordByte(behind) {
+			return whole(s, "id_rsa", "id_ed25519", "id_ecdsa")
+		}
+	case 'k':
+		return prefix(s, "keychain")
+	case 'm':
+		if !wordByte(behind) {
+			return prefix(s, "mcp.json")
+		}
+	case 'w':
+		return prefix(s, "wallet.dat")
+	}
+	return 0
+}
+
+func pathByte(b byte) bool { return wordByte(b) || b == '~' || b == '/' }
