@@ -39,7 +39,7 @@ func (s *Session) offersTools(q *request, m *jsonrpc.Message, v *Verdict, now ti
 		return nil, nil
 	}
 	raw := m.Result.In(m.Bytes)
-	defines := bytes.Contains(raw, []byte("nputSchema")) || bytes.Contains(raw, []byte("nput_schema")) || bytes.Contains(raw, []byte("parameters"))
+	defines := mayDefine(raw)
 	if !defines && !s.guard.dispatches {
 		return nil, nil
 	}
@@ -89,6 +89,27 @@ func (s *Session) offersTools(q *request, m *jsonrpc.Message, v *Verdict, now ti
 		return nil, nil
 	}
 	return nil, edits
+}
+
+// mayDefine reports whether a result may have a member that definitions of tools
+// have. A key ends in a quotation mark, or in a backslash where it stands in a
+// text; of one with escapes nothing is known.
+func mayDefine(raw []byte) bool {
+	for _, end := range []byte{'"', '\\'} {
+		for i := bytes.IndexByte(raw, end); i >= 0; {
+			key := raw[:i]
+			if bytes.HasSuffix(key, []byte("nputSchema")) || bytes.HasSuffix(key, []byte("nput_schema")) || bytes.HasSuffix(key, []byte("parameters")) ||
+				end == '\\' && i+1 < len(raw) && raw[i+1] == 'u' {
+				return true
+			}
+			n := bytes.IndexByte(raw[i+1:], end)
+			if n < 0 {
+				break
+			}
+			i += 1 + n
+		}
+	}
+	return false
 }
 
 // walk finds definitions below a value and returns the lists without those that

@@ -55,3 +55,26 @@ func BenchmarkDescriptions100(b *testing.B) { benchmarkRules(b, 100, parcels) }
 func BenchmarkClean10KB(b *testing.B) {
 	benchmarkRules(b, 1, strings.Repeat(parcels+"\n", 10<<10/len(parcels)))
 }
+
+// BenchmarkPages is what a server's results cost that are Markdown about attacks:
+// the pages of all rules, each a result of its own.
+func BenchmarkPages(b *testing.B) {
+	var pages []*analyzers.Catalog
+	var said []*rules.Rule
+	size := 0
+	for _, r := range catalog.All() {
+		size += len(r.Page)
+		pages = append(pages, &analyzers.Catalog{Documents: []*analyzers.Document{{Kind: "tool-result", Exposure: analyzers.Active,
+			Fields: []analyzers.Field{{Path: "result", Text: analyzers.Text{Value: analyzers.Untrusted(r.Page)}}}}}})
+		if r.Messages {
+			said = append(said, r)
+		}
+	}
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		for _, page := range pages {
+			rules.Check(page, said)
+		}
+	}
+}

@@ -4,7 +4,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,23 +15,29 @@ import (
 //
 //	magic
 //	the lexicon's identity: 8 bytes
-//	the bias in each role, the number of concepts, and of slots of the three
-//	tables (stems, first words, pairs of stems): 4 bytes each
+//	the bias in each role, the number of concepts, of slots of the five tables
+//	(stems, first words, pairs of stems; beginnings of stems and pairs of stems
+//	that the glossary knows), and of entries of the glossary: 4 bytes each
 //	the weights of each concept, and of each pair of two, row by row
-//	the tables, slot by slot: the key, 8 bytes (of a pair 4); the weights
+//	the tables, slot by slot: the key, 8 bytes (of pairs 4); the weights of a
+//	feature, or the number of an entry of the glossary in the place of the first;
+//	of a stem also what the glossary knows of it (known), 2 bytes
+//	the entries: their concepts, 8 bytes a word of a set; their stems' slots and
+//	one more, 2 bytes each, 0 for none
 //
 // A weight is in thousandths, 2 bytes, and none without the feature. A key of 0
-// is an empty slot.
-const magic = "sallyport model 1\n\x00\x00\x00\x00\x00\x00"
+// is an empty slot. Every stem that the glossary names is in the table of stems.
+const magic = "sallyport model 2\n\x00\x00\x00\x00\x00\x00"
 
 // lexiconID tells lexicons apart whose concepts have other numbers.
 func lexiconID() uint64 { return keyOf(strings.Join(words.names, " ")) }
 
-// EncodeModel returns the form that the judge reads of a model that is written
-// as text: a line a feature, its name and its weight in each role in thousandths,
-// with tabs between them. "bias" is the weight of nothing.
+// EncodeModel returns the form that the judge reads of the glossary and of a
+// model that is written as text: a line a feature, its name and its weight in
+// each role in thousandths, with tabs between them. "bias" is the weight of
+// nothing.
 func EncodeModel(content string) ([]byte, error) {
-	var e encoder
+	e := encoder{glossary: glosses()}
 	n := 0
 	for line := range strings.Lines(content) {
 		n++
@@ -52,14 +60,17 @@ func EncodeModel(content string) ([]byte, error) {
 			return nil, fmt.Errorf("model:%d: %w", n, err)
 		}
 	}
+	e.gloss()
 	return e.bytes()
 }
 
 // encoder holds the features of a model in the order of the text.
 type encoder struct {
+	glossary    *glossary
 	bias        [Roles]int16
 	concepts    map[int][Roles]int16 // concept a at a, pair of a and b behind them, row by row
 	stems       entries
+	known       []known // by stem: what the glossary knows of it
 	first       entries
 	one, other  []uint64 // the stems of each pair
 	pairWeights [][Roles]int16
@@ -94,15 +105,13 @@ func (e *encoder) add(name string, w [Roles]int16) error {
 	case name == "bias":
 		e.bias = w
 	case kind == "w" && rest != "":
+		e.stem(rest)
 		e.stems.put(keyOf(rest), w)
 	case kind == "f" && rest != "":
 		e.first.put(keyOf(rest), w)
 	case kind == "b" && one != "" && other != "":
-		for _, word := range []string{one, other} {
-			if _, ok := e.stems.place[keyOf(word)]; !ok {
-				e.stems.put(keyOf(word), noWeights())
-			}
-		}
+		e.stem(one)
+		e.stem(other)
 		e.one, e.other = append(e.one, keyOf(one)), append(e.other, keyOf(other))
 		e.pairWeights = append(e.pairWeights, w)
 	case kind == "c":
@@ -127,6 +136,30 @@ func (e *encoder) add(name string, w [Roles]int16) error {
 	return nil
 }
 
+// stem makes sure that a stem has a place.
+func (e *encoder) stem(word string) {
+	if _, ok := e.stems.place[keyOf(word)]; !ok {
+		e.stems.put(keyOf(word), noWeights())
+		e.known = append(e.known, e.glossary.known(word))
+	}
+}
+
+// gloss adds the stems that only the glossary knows.
+func (e *encoder) gloss() {
+	for _, word := range slices.Sorted(maps.Keys(e.glossary.whole)) {
+		e.stem(word)
+	}
+	for _, p := range e.glossary.sortedPairs() {
+		e.stem(p.one)
+		e.stem(p.other)
+	}
+	for _, entry := range e.glossary.entries {
+		for _, word := range entry.words {
+			e.stem(word)
+		}
+	}
+}
+
 func noWeights() (w [Roles]int16) {
 	for role := range w {
 		w[role] = none
@@ -135,24 +168,31 @@ func noWeights() (w [Roles]int16) {
 }
 
 func (e *encoder) bytes() ([]byte, error) {
-	stems, places := e.stems.lay(wide)
-	if len(stems)/wide >= math.MaxUint16 {
+	stems, places := e.stems.lay(stemWidth, e.known)
+	if len(stems)/stemWidth >= math.MaxUint16 {
 		return nil, errors.New("more stems than a pair can name")
 	}
-	var pairs entries
+	var pairs, begun, glossed entries
 	for i := range e.one {
 		pairs.put(pairOf(places[e.one[i]], places[e.other[i]]), e.pairWeights[i])
 	}
-	first, _ := e.first.lay(wide)
-	second, _ := pairs.lay(narrow)
+	for _, begin := range slices.Sorted(maps.Keys(e.glossary.begun)) {
+		begun.put(keyOf(begin), [Roles]int16{int16(e.glossary.begun[begin])})
+	}
+	for _, p := range e.glossary.sortedPairs() {
+		glossed.put(pairOf(places[keyOf(p.one)], places[keyOf(p.other)]), [Roles]int16{int16(e.glossary.pairs[p])})
+	}
+	tables := [][]byte{stems, e.first.table(wide), pairs.table(narrow), begun.table(wide), glossed.table(narrow)}
 	out := binary.LittleEndian.AppendUint64([]byte(magic), lexiconID())
 	for _, w := range e.bias {
 		out = binary.LittleEndian.AppendUint32(out, uint32(int32(w)))
 	}
 	concepts := len(words.names)
-	for _, n := range []int{concepts, len(stems) / wide, len(first) / wide, len(second) / narrow} {
-		out = binary.LittleEndian.AppendUint32(out, uint32(n))
+	out = binary.LittleEndian.AppendUint32(out, uint32(concepts))
+	for i, width := range tableWidths {
+		out = binary.LittleEndian.AppendUint32(out, uint32(len(tables[i])/width))
 	}
+	out = binary.LittleEndian.AppendUint32(out, uint32(len(e.glossary.entries)))
 	for i := range concepts * (1 + concepts) {
 		w, ok := e.concepts[i]
 		if !ok {
@@ -160,7 +200,25 @@ func (e *encoder) bytes() ([]byte, error) {
 		}
 		out = appendWeights(out, w)
 	}
-	return append(append(append(out, stems...), first...), second...), nil
+	for _, t := range tables {
+		out = append(out, t...)
+	}
+	for _, entry := range e.glossary.entries {
+		for _, set := range entry.concepts[:ownConcepts/64] {
+			out = binary.LittleEndian.AppendUint64(out, set)
+		}
+		if len(entry.words) > mostMeanings {
+			return nil, fmt.Errorf("glossary: %q has more than %d words", entry.words, mostMeanings)
+		}
+		for i := range mostMeanings {
+			slot := int32(-1)
+			if i < len(entry.words) {
+				slot = places[keyOf(entry.words[i])]
+			}
+			out = binary.LittleEndian.AppendUint16(out, uint16(slot+1))
+		}
+	}
+	return out, nil
 }
 
 func appendWeights(b []byte, weights [Roles]int16) []byte {
@@ -170,9 +228,15 @@ func appendWeights(b []byte, weights [Roles]int16) []byte {
 	return b
 }
 
+func (e *entries) table(width int) []byte {
+	out, _ := e.lay(width, nil)
+	return out
+}
+
 // lay lays the entries out in slots of a width, twice as many as there are
-// entries, and tells the slot of each key.
-func (e *entries) lay(width int) ([]byte, map[uint64]int32) {
+// entries, and tells the slot of each key. What is known, if anything, stands
+// behind the weights.
+func (e *entries) lay(width int, knowns []known) ([]byte, map[uint64]int32) {
 	slots := 2*len(e.keys) + 1
 	out := make([]byte, slots*width)
 	places := map[uint64]int32{}
@@ -189,7 +253,10 @@ func (e *entries) lay(width int) ([]byte, map[uint64]int32) {
 		} else {
 			slot = binary.LittleEndian.AppendUint64(slot, key)
 		}
-		appendWeights(slot, e.weights[i])
+		slot = appendWeights(slot, e.weights[i])
+		if knowns != nil {
+			binary.LittleEndian.AppendUint16(slot, uint16(knowns[i]))
+		}
 	}
 	return out, places
 }

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"math/bits"
 	"strings"
 	"sync"
 	"unicode"
@@ -25,32 +26,68 @@ import (
 
 // stems reads the words of a clause. It keeps its memory between clauses.
 type stems struct {
-	words []string // without their endings; parts of the clause
+	low   string   // the clause
+	keys  []uint64 // of each word without its ending, as keyOf has it
+	words []word   // the words themselves
+	made  []string // those that are not taken from the clause as they stand
 	first string   // the first word with its ending
 }
 
-func (s *stems) add(word string) { s.words = append(s.words, word) }
+// word is where a word without its ending stands in the clause, or, with a
+// negative end, its place in made. It has no pointer, so that keeping it costs
+// the collector nothing.
+type word struct{ start, end int32 }
+
+func (s *stems) add(w string) {
+	s.keys, s.words = append(s.keys, keyOf(w)), append(s.words, word{int32(len(s.made)), -1})
+	s.made = append(s.made, w)
+}
+
+// at is the word with a number.
+func (s *stems) at(i int) string {
+	if w := s.words[i]; w.end >= 0 {
+		return s.low[w.start:w.end]
+	}
+	return s.made[s.words[i].start]
+}
+
+// list is all words.
+func (s *stems) list() []string {
+	list := make([]string, len(s.words))
+	for i := range list {
+		list[i] = s.at(i)
+	}
+	return list
+}
 
 // read takes the words of a lower-cased clause.
 func (s *stems) read(low string) {
-	s.words, s.first = s.words[:0], ""
 	low = bare(low)
+	s.low, s.keys, s.words, s.made, s.first = low, s.keys[:0], s.words[:0], s.made[:0], ""
 	for i := 0; i < len(low); {
 		c := low[i]
 		switch {
 		case c >= 'a' && c <= 'z':
-			end := i + 1
-			for end < len(low) && letterKinds[low[end]] == asciiLetter {
-				end++
+			eight := text.Eight(low, i)
+			end := i + text.Letters(eight)
+			if end == i+8 {
+				for end < len(low) && letterKinds[low[end]] == asciiLetter {
+					end++
+				}
 			}
-			if end < len(low) && !endsWord[low[end]] {
+			if end < len(low) && !endsWord[low[end]] && !stops(low, end) {
 				i = s.run(low, i)
 				continue
 			}
 			if len(s.words) == 0 {
 				s.first = low[i:end]
 			}
-			s.add(stem(low[i:end]))
+			n := end - i
+			if n > 4 {
+				n = min(stemEnd(low[i:end]), longestWord)
+			}
+			s.words = append(s.words, word{int32(i), int32(i + n)})
+			s.keys = append(s.keys, bits.ReverseBytes64(eight)>>(64-8*n))
 			i = end
 		case c >= '0' && c <= '9' || c == '~' || c == '/':
 			i = s.run(low, i)
@@ -60,6 +97,15 @@ func (s *stems) read(low string) {
 			i = s.foreign(low, i)
 		}
 	}
+}
+
+// stops reports whether the full stop or colon at i ends a word for run.
+func stops(low string, i int) bool {
+	if low[i] != '.' && low[i] != ':' {
+		return false
+	}
+	b := next(low, i)
+	return !small(b) && !digit(b) && b != '/'
 }
 
 // longestWord is the length of the longest stem in bytes of ASCII, or in runes;
@@ -189,13 +235,13 @@ func (s *stems) parts(word string) {
 			word = ""
 		}
 		if part != "" {
-			s.word(part)
+			s.part(part)
 		}
 	}
 }
 
-// word adds a word without its ending.
-func (s *stems) word(w string) {
+// part adds a word without its ending.
+func (s *stems) part(w string) {
 	if w[0] <= '9' {
 		s.add("<num>")
 		return
@@ -207,7 +253,7 @@ func (s *stems) word(w string) {
 	s.letters(w, ascii)
 }
 
-// letters is word for one that begins with a letter.
+// letters is part for one that begins with a letter.
 func (s *stems) letters(w string, ascii bool) {
 	w = strings.TrimSuffix(w, "'s")
 	if !ascii {
@@ -276,7 +322,7 @@ var bareForms = sync.OnceValue(func() map[rune]string {
 
 // bare is a lower-cased clause without the marks of Latin letters.
 func bare(low string) string {
-	first := 0
+	first := text.ASCII(low)
 	for first < len(low) && !maybeBared[low[first]] {
 		first++
 	}
@@ -406,21 +452,21 @@ func Features(content string, visit func(name string)) {
 	for _, clause := range Clauses(content) {
 		low := unbroken(lower(clause))
 		s.read(low)
-		for i := range s.words {
-			visit("w " + s.words[i])
+		list := s.list()
+		for i, w := range list {
+			visit("w " + w)
 			if i == 0 && s.first != "" {
 				visit("f " + s.first)
 			} else if i > 0 {
-				visit("b " + s.words[i-1] + "~" + s.words[i])
+				visit("b " + list[i-1] + "~" + w)
 			}
-
 		}
 		hits = words.find(low, hits[:0])
-		here := formOf(clause, low, hits)
+		here := formOf(clause, low, true, hits)
 		for _, h := range hits {
 			here.add(h.class)
 		}
-		glosses().read(s.words, func(g *gloss) {
+		glosses().read(list, func(g *gloss) {
 			for _, w := range g.words {
 				visit("w " + w)
 			}
@@ -444,7 +490,7 @@ func Features(content string, visit func(name string)) {
 func Clauses(text string) []string {
 	var out []string
 	for start := 0; start < len(text); {
-		next := clauseEnd(text, start)
+		next, _ := clauseEnd(text, start)
 		if from, to := trim(text, start, next); to-from >= shortestClause {
 			out = append(out, text[from:to])
 		}

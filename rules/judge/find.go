@@ -198,3 +198,166 @@ func quotation(low string, i int, quote rune) int {
 	}
 	return i
 }
+
+// opensShell are the bytes with which a command of a shell begins.
+var opensShell = func() (t [256]bool) {
+	for _, c := range "$/&|srcwbnepduka" {
+		t[c] = true
+	}
+	return t
+}()
+
+// findShell finds the commands of a shell, and the signs between them.
+func findShell(low string, from int) (start, end int) {
+	for i := from; i < len(low); i++ {
+		if opensShell[low[i]] {
+			if n := shellSize(low[i:], wordByte(before(low, i))); n > 0 {
+				return i, i + n
+			}
+		}
+	}
+	return -1, -1
+}
+
+// shellSize is how long the command is that s begins with, 0 without one. Inside
+// of a word none begins.
+func shellSize(s string, inside bool) int {
+	switch s[0] {
+	case '$':
+		return prefix(s, "$(")
+	case '/':
+		return prefix(s, "/dev/null")
+	case '&':
+		return prefix(s, "&& ")
+	case '|':
+		n := max(1, prefix(s, "| "))
+		return plus(n, whole(s[n:], "sh", "bash"))
+	}
+	if inside {
+		return 0
+	}
+	switch s[0] {
+	case 's':
+		return max(whole(s, "sudo"), prefix(s, "sh -c", "systemctl "))
+	case 'r':
+		return prefix(s, "rm -rf", "rm -f")
+	case 'c':
+		if n := prefix(s, "chmod "); n > 0 {
+			n += prefix(s[n:], "+")
+			if n < len(s) && digit(s[n]) {
+				n++
+			}
+			return n
+		}
+		return max(prefix(s, "curl -", "curl http", "cat /"), whole(s, "crontab"))
+	case 'w':
+		return max(prefix(s, "wget -", "wget http"), whole(s, "whoami"))
+	case 'b':
+		return prefix(s, "bash -c")
+	case 'n':
+		return prefix(s, "nc -", "netstat", "npm install")
+	case 'e':
+		return prefix(s, "echo '", `echo "`)
+	case 'p':
+		return prefix(s, "powershell", "printenv", "ps aux", "pip install")
+	case 'd':
+		return prefix(s, "df -h")
+	case 'u':
+		return prefix(s, "uname -")
+	case 'k':
+		return prefix(s, "kill -", "killall -")
+	case 'a':
+		return prefix(s, "apt-get install")
+	}
+	return 0
+}
+
+// prefix is the length of the one of these words that s begins with, 0 without.
+func prefix(s string, words ...string) int {
+	for _, w := range words {
+		if strings.HasPrefix(s, w) {
+			return len(w)
+		}
+	}
+	return 0
+}
+
+// whole is prefix for words behind which the word ends.
+func whole(s string, words ...string) int {
+	for _, w := range words {
+		if strings.HasPrefix(s, w) && !(len(s) > len(w) && wordByte(s[len(w)])) {
+			return len(w)
+		}
+	}
+	return 0
+}
+
+// plus is n and m, 0 without m.
+func plus(n, m int) int {
+	if m == 0 {
+		return 0
+	}
+	return n + m
+}
+
+// findCredential finds the names and places of files with credentials.
+func findCredential(low string, from int) (start, end int) {
+	for i := from; i < len(low); i++ {
+		if n := credentialSize(low[i:], before(low, i), i == from); n > 0 {
+			return i, i + n
+		}
+	}
+	return -1, -1
+}
+
+// credentialSize is how long the name is that s begins with, behind a byte; 0
+// without one. A path is looked at from where it begins, or where it is first.
+func credentialSize(s string, behind byte, first bool) int {
+	c := s[0]
+	if c == '~' && strings.HasPrefix(s, "~/.") {
+		n := len("~/.")
+		for n < len(s) && (wordByte(s[n]) || s[n] == '.' || s[n] == '/' || s[n] == '-') {
+			n++
+		}
+		if n > len("~/.") {
+			return n
+		}
+	}
+	if c == '.' || pathByte(c) && (first || !pathByte(behind)) {
+		n := 0
+		for n < len(s) && pathByte(s[n]) {
+			n++
+		}
+		if size := prefix(s[n:], ".ssh folder", ".aws folder", ".kube folder", ".docker folder", ".gnupg folder", ".netrc folder"); size > 0 {
+			return n + size
+		}
+	}
+	switch c {
+	case '.':
+		return max(whole(s, ".env", ".pem"), prefix(s, ".ssh/", ".aws/", ".npmrc", ".netrc", ".bashrc", ".zshrc", ".git-credentials", ".kube/"))
+	case '/':
+		if n := prefix(s, "/proc/"); n > 0 && n < len(s) && wordByte(s[n]) {
+			return n + 1
+		}
+		return prefix(s, "/etc/passwd", "/etc/shadow")
+	case 'c':
+		return prefix(s, "credential.json", "credentials.json", "content of .env")
+	case 'f':
+		return prefix(s, "folder .ssh")
+	case 'i':
+		if !wordByte(behind) {
+			return whole(s, "id_rsa", "id_ed25519", "id_ecdsa")
+		}
+	case 'k':
+		return prefix(s, "keychain")
+	case 'm':
+		if !wordByte(behind) {
+			return prefix(s, "mcp.json")
+		}
+	case 'w':
+		return prefix(s, "wallet.dat")
+	}
+	return 0
+}
+
+func pathByte(b byte) bool { return wordByte(b) || b == '~' || b == '/' }

@@ -59,6 +59,11 @@ var findSeeds = []string{
 	` "twenty characters and more" 'it is said, by the others' ( “so it was written here” [ "ends`,
 	"account_id: 'acme-12' 15 % 7% account 12345, 'a_b-c99' don't",
 	"<important> [inst] <|im_start|> [system note: x] </hidden> [/admin] a<b c[0]",
+	"$(x) sudo rm -rf /; rm -f a; rm -r; curl -s curl http curl x wget -q chmod +x chmod 7 chmod  bash -c sh -c ash -c _sh -c nc - crontab crontabs",
+	"a >/dev/null && b | sh |bash | bash; |sha whoami whoamis cat / cat x echo 'a' echo \"b\" powershells printenv netstats ps aux df -h uname -a",
+	"kill -9 killall -9 kill 9 systemctl start pip install npm install apt-get install xpip install \u00e9sudo sudo\u00e9 sudo_",
+	"~/.ssh/id_rsa ~/. ~/.a-b/c ~x/.ssh folder /a/b.aws folder .kube folder x.docker folders .netrc folder folder .ssh content of .env .envx .env",
+	"my_id_rsa id_rsa id_rsa2 id_ed25519 .ssh/ .aws/ /etc/passwd /etc/shadows credential.json credentials.json .npmrc mcp.json xmcp.json /proc/1 /proc/ .pem .pems keychains wallet.dat .git-credentials .kube/ .bashrc .zshrc",
 	"mail a.b@c.d +12345678 a+b @x x@ http://a",
 }
 

@@ -11,7 +11,7 @@ func meant(clause string) []string {
 	var s stems
 	s.read(lower(clause))
 	var out []string
-	glosses().read(s.words, func(g *gloss) { out = append(out, strings.Join(g.words, " ")) })
+	glosses().read(s.list(), func(g *gloss) { out = append(out, strings.Join(g.words, " ")) })
 	return out
 }
 
@@ -63,7 +63,7 @@ func TestSameFeatures(t *testing.T) {
 		r.next(InDefinition)
 		low := unbroken(lower(text))
 		hits := words.find(low, nil)
-		here := formOf(text, low, hits)
+		here := formOf(text, low, true, hits)
 		for _, h := range hits {
 			here.add(h.class)
 		}

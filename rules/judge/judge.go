@@ -178,7 +178,7 @@ const shortestClause = 4
 
 // concepts returns those of a clause: all, and those outside of quotations; and
 // whether it speaks of attacks as one who defends.
-func (m *scratch) concepts(clause, low string, shown bool) (here, outside set, defends bool) {
+func (m *scratch) concepts(clause, low string, colon, shown bool) (here, outside set, defends bool) {
 	nested := slices.ContainsFunc(m.hits, func(h hit) bool { return h.class == addressClass || h.class == quotationClass })
 	for _, h := range m.hits {
 		here.add(h.class)
@@ -194,18 +194,19 @@ func (m *scratch) concepts(clause, low string, shown bool) (here, outside set, d
 			defends = defends || h.class == defenceClass
 		}
 	}
-	own := formOf(clause, low, m.hits)
+	own := formOf(clause, low, colon, m.hits)
 	here.join(own)
 	outside.join(own)
 	return here, outside, defends
 }
 
 // formOf is what the form of a clause says: it is an order, it has a headline.
-func formOf(clause, low string, hits []hit) (form set) {
-	if headlined(clause) {
+// A clause without a colon has none.
+func formOf(clause, low string, colon bool, hits []hit) (form set) {
+	if colon && headlined(clause) {
 		form.add(headlineClass)
 	}
-	if imperative(low, hits) {
+	if imperativeFrom(0, low, hits) || colon && imperative(low, hits) {
 		form.add(imperativeClass)
 	}
 	return form
@@ -326,17 +327,14 @@ var (
 // memory is how many clauses back a text is still about the same thing.
 const memory = 6
 
-// imperative reports whether a clause begins with an action, behind the mark of
-// a list and words of politeness or order: "3. Send ...", "Then upload ...", or
-// has one right behind its first colon.
+// imperative reports whether a clause has an action right behind its first colon.
 func imperative(low string, hits []hit) bool {
-	if imperativeFrom(0, low, hits) {
-		return true
-	}
 	colon := strings.Index(low, ": ")
 	return colon > 0 && colon+2 < len(low) && letter(low[colon+2]) && imperativeFrom(colon+2, low, hits)
 }
 
+// imperativeFrom reports whether a clause begins with an action, behind the mark of
+// a list and words of politeness or order: "3. Send ...", "Then upload ...".
 func imperativeFrom(start int, low string, hits []hit) bool {
 	for start < len(low) && (low[start] < 'a' || low[start] > 'z') {
 		start++
@@ -384,27 +382,30 @@ func headlined(clause string) bool {
 
 // clauseEnd is the end of the clause that begins at start: behind the sign that
 // ends a sentence, or at the end of a line that the next one does not go on
-// from, and never further than longestClause bytes.
-func clauseEnd(text string, start int) int {
+// from, and never further than longestClause bytes. It also tells what kinds of
+// bytes it met on the way.
+func clauseEnd(text string, start int) (end int, met byteKind) {
 	const longestClause = 600
-	end := min(start+longestClause, len(text))
+	end = min(start+longestClause, len(text))
 	for i := start; i < end; i++ {
-		if !endsClause[text[i]] {
+		kind := byteKinds[text[i]]
+		met |= kind
+		if kind&endsClause == 0 {
 			continue
 		}
 		switch c := text[i]; c {
 		case '\n':
 			if !goesOn(text, start, i) {
-				return i + 1
+				return i + 1, met
 			}
 		case '.', '!', '?', ';':
 			if i+1 == len(text) || blank(text[i+1]) || text[i+1] == '"' {
-				return i + 1
+				return i + 1, met
 			}
 		default:
 			for _, stop := range [...]string{"。", "！", "？", "；", "।", "؟", "۔"} {
 				if stop[0] == c && strings.HasPrefix(text[i:], stop) {
-					return i + len(stop)
+					return i + len(stop), met
 				}
 			}
 		}
@@ -412,11 +413,34 @@ func clauseEnd(text string, start int) int {
 	for end < len(text) && text[end]&0xc0 == 0x80 {
 		end++
 	}
-	return end
+	return end, met
 }
 
-// endsClause are the bytes with which the end of a clause begins.
-var endsClause = [256]bool{'\n': true, '.': true, '!': true, '?': true, ';': true, 0xe3: true, 0xef: true, 0xe0: true, 0xd8: true, 0xdb: true}
+// byteKind is what a byte may be to a clause.
+type byteKind uint8
+
+const (
+	endsClause   byteKind = 1 << iota // its end begins with it
+	breaks                            // white space other than a space
+	marksPattern                      // a mark of a pattern, of one byte
+	colons
+)
+
+var byteKinds = func() (t [256]byteKind) {
+	for _, c := range "\n.!?;\u00e3\u00ef\u00e0\u00d8\u00db" { // the last: of signs in UTF-8 the first byte
+		t[c] |= endsClause
+	}
+	for _, c := range "\n\t" {
+		t[c] |= breaks
+	}
+	for c, patterns := range marksOf {
+		if patterns != 0 {
+			t[c] |= marksPattern
+		}
+	}
+	t[':'] |= colons
+	return t
+}()
 
 // goesOn reports whether the sentence goes on behind the line end at i, as in
 // text that is broken into lines of one width.

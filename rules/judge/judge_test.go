@@ -258,14 +258,17 @@ func TestModel(t *testing.T) {
 	}
 	held := 0
 	for i := range m.concepts * (1 + m.concepts) {
-		if m.concept(i, InText).weight != none {
+		if m.concept(i, InText) != none {
 			held++
 		}
 	}
 	for _, table := range []*hashed{&m.stems, &m.first, &m.pairs} {
 		for slot := range table.slots {
 			content := table.data[slot*table.width:][:table.width]
-			key, weights := content[:table.width-weighed], content[table.width-weighed:]
+			key, weights := content[:4], content[4:]
+			if table != &m.pairs {
+				key, weights = content[:8], content[8:]
+			}
 			if strings.Trim(key, "\x00") != "" && weightIn(weights, InText) != none {
 				held++
 			}
@@ -277,7 +280,7 @@ func TestModel(t *testing.T) {
 }
 
 func TestOpenModel(t *testing.T) {
-	for _, data := range []string{"", modelData[:40], modelData[:len(modelData)-1], modelData + "\x00", strings.Replace(modelData, "model 1", "model 2", 1)} {
+	for _, data := range []string{"", modelData[:40], modelData[:len(modelData)-1], modelData + "\x00", strings.Replace(modelData, "model 2", "model 1", 1)} {
 		if _, err := openModel(data); err == nil {
 			t.Errorf("%d bytes are a model", len(data))
 		}

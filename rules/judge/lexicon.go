@@ -50,9 +50,9 @@ var patterns = []struct {
 	find  func(low string, from int) (start, end int)
 }{
 	{"credential-file", []string{"~/", ".ssh", ".aws", ".env", "/etc/", "credential", ".npmrc", ".netrc", "mcp.json", "/proc/", ".pem", ".bashrc", ".zshrc", "keychain", "wallet.dat", ".kube", "id_"},
-		pattern.New(`~/\.[\w./-]+|[\w~/]*\.(?:ssh|aws|kube|docker|gnupg|netrc) folder|folder \.ssh|content of \.env|\bid_(?:rsa|ed25519|ecdsa)\b|\.ssh/|\.aws/|\.env\b|/etc/(?:passwd|shadow)|credentials?\.json|\.npmrc|\.netrc|\bmcp\.json|/proc/\w|\.pem\b|\.bashrc|\.zshrc|keychain|wallet\.dat|\.git-credentials|\.kube/`), nil, nil},
-	{"shell", []string{"$(", "sudo", "rm -", "curl", "wget", "chmod", "-c", "nc ", "crontab", "/dev/null", "&&", "| ", "whoami", "cat /", "echo ", "powershell", "printenv", "netstat", "ps aux", "df -", "uname", "kill", "systemctl", " install"},
-		pattern.New(`\$\(|\bsudo\b|\brm -r?f|\bcurl (?:-|http)|\bwget (?:-|http)|\bchmod \+?\d?|\b(?:ba)?sh -c|\bnc -|\bcrontab\b|/dev/null|&& |\| ?(?:sh|bash)\b|\bwhoami\b|\bcat /|\becho ['"]|\bpowershell|\bprintenv|\bnetstat|\bps aux|\bdf -h|\buname -|\bkill(?:all)? -|\bsystemctl |\b(?:pip|npm|apt-get) install`), nil, nil},
+		pattern.New(`~/\.[\w./-]+|[\w~/]*\.(?:ssh|aws|kube|docker|gnupg|netrc) folder|folder \.ssh|content of \.env|\bid_(?:rsa|ed25519|ecdsa)\b|\.ssh/|\.aws/|\.env\b|/etc/(?:passwd|shadow)|credentials?\.json|\.npmrc|\.netrc|\bmcp\.json|/proc/\w|\.pem\b|\.bashrc|\.zshrc|keychain|wallet\.dat|\.git-credentials|\.kube/`), nil, findCredential},
+	{"shell", []string{"$(", "sudo", "rm -", "curl", "wget", "chmod", "-c", "nc ", "crontab", "/dev/null", "&&", "| ", "whoami", "cat /", "echo ", "powershell", "printenv", "netstat", "ps aux", "df -", "uname", "kill", "systemctl", "install"},
+		pattern.New(`\$\(|\bsudo\b|\brm -r?f|\bcurl (?:-|http)|\bwget (?:-|http)|\bchmod \+?\d?|\b(?:ba)?sh -c|\bnc -|\bcrontab\b|/dev/null|&& |\| ?(?:sh|bash)\b|\bwhoami\b|\bcat /|\becho ['"]|\bpowershell|\bprintenv|\bnetstat|\bps aux|\bdf -h|\buname -|\bkill(?:all)? -|\bsystemctl |\b(?:pip|npm|apt-get) install`), nil, findShell},
 	{"address", []string{"http", "@", "+"},
 		pattern.New(`https?://[^\s'"<>)\]]+|\b[\w.+-]+@[\w-]+\.[\w.-]+|\+\d{8,}`), mayBeAddress, nil},
 	{"tool-name", []string{"_", "`", "'", "\""},
@@ -220,8 +220,10 @@ type hit struct {
 }
 
 // find returns the concepts of a lower-cased clause.
-func (l *lexicon) find(low string, into []hit) []hit {
-	marked := marks(low)
+func (l *lexicon) find(low string, into []hit) []hit { return l.findMarked(low, marks(low), into) }
+
+// findMarked is find for a clause that has these marks of one byte.
+func (l *lexicon) findMarked(low string, marked uint32, into []hit) []hit {
 	l.scan().Scan(low, func(pattern, start, end int) bool {
 		if t := l.terms[pattern]; t.mark {
 			marked |= 1 << (t.class - firstPattern)

@@ -3,6 +3,7 @@ package judge
 import (
 	"cmp"
 	_ "embed"
+	"encoding/binary"
 	"errors"
 	"math"
 	"math/bits"
@@ -21,18 +22,20 @@ var modelData string
 // from fixtures/corpus by internal/train. It decides by adding them up, so that
 // the features which decided can be named.
 //
-// A feature is known by its number: the concepts come first, then their pairs,
-// and the slots of the three tables. A stem is known by the number of its slot.
+// A feature of words is known by its number: that of its slot in the first table,
+// which is also how a stem is known, or in those behind it.
 type model struct {
 	bias     [Roles]float64
 	concepts int
-	known    set    // the concepts
+	own      set    // the concepts
 	weights  string // of the concepts and of their pairs
-	stems    hashed // by stem: the feature "w", or no feature
+	stems    hashed // by stem: the feature "w", or no feature; what the glossary knows of it
 	first    hashed // by word: the feature "f"
 	pairs    hashed // by the slots of two stems: the feature "b"
-	features int
-	memo     memo
+	begun    hashed // by the first runes of a stem: an entry of the glossary
+	glossed  hashed // by the slots of two stems: an entry of the glossary
+	entries  string // of the glossary
+	features int    // of words
 }
 
 // Role is what a text is to the model that reads it. The same sentence may be
@@ -55,7 +58,7 @@ var defaultModel = sync.OnceValue(func() *model {
 
 // openModel looks at the head of a model.
 func openModel(data string) (*model, error) {
-	const head = len(magic) + 8 + 4*(int(Roles)+4)
+	const head = len(magic) + 8 + 4*(int(Roles)+2+len(tableWidths))
 	if len(data) < head || data[:len(magic)] != magic || load64(data[len(magic):]) != lexiconID() {
 		return nil, errors.New("the model is not of this lexicon: go run ./internal/train -encode")
 	}
@@ -67,25 +70,28 @@ func openModel(data string) (*model, error) {
 	}
 	m.concepts = number()
 	for c := range m.concepts {
-		m.known.add(class(c))
+		m.own.add(class(c))
 	}
-	m.features = m.concepts * (1 + m.concepts)
-	m.stems, m.first, m.pairs = hashed{width: wide}, hashed{width: wide}, hashed{width: narrow}
-	tables := []*hashed{&m.stems, &m.first, &m.pairs}
-	size := head + weighed*m.features
-	for _, t := range tables {
-		t.slots = number()
+	pairs := m.concepts * (1 + m.concepts)
+	tables := [...]*hashed{&m.stems, &m.first, &m.pairs, &m.begun, &m.glossed}
+	size := head + weighed*pairs
+	for i, t := range tables {
+		t.width, t.slots = tableWidths[i], number()
 		size += t.width * t.slots
 	}
-	if size != len(data) {
+	entries := number() * entryWidth
+	if size += entries; size != len(data) {
 		return nil, errors.New("the model has another length than it says: go run ./internal/train -encode")
 	}
-	m.weights, at = data[at:][:weighed*m.features], at+weighed*m.features
+	m.weights, at = data[at:][:weighed*pairs], at+weighed*pairs
 	for _, t := range tables {
 		t.data, at = data[at:][:t.width*t.slots], at+t.width*t.slots
 		t.before = int32(m.features)
-		m.features += t.slots
+		if t == &m.stems || t == &m.first || t == &m.pairs {
+			m.features += t.slots
+		}
 	}
+	m.entries = data[at:][:entries]
 	return m, nil
 }
 
@@ -111,8 +117,7 @@ func keyOf(s string) uint64 {
 }
 
 // hashed leads from keys other than 0 to slots: the key, in 4 or 8 bytes, and
-// the weights of a feature. Where a key's own slot is taken it is in one of the
-// next.
+// what is known of it. Where a key's own slot is taken it is in one of the next.
 type hashed struct {
 	data   string
 	width  int // bytes of a slot
@@ -120,12 +125,18 @@ type hashed struct {
 	before int32 // features that come before those of the table
 }
 
-// The bytes of a slot, and of the weights in it.
+// The bytes of a slot, of the weights in it, and of an entry of the glossary.
 const (
-	weighed = 2 * int(Roles)
-	narrow  = 4 + weighed
-	wide    = 8 + weighed
+	weighed      = 2 * int(Roles)
+	narrow       = 4 + weighed
+	wide         = 8 + weighed
+	stemWidth    = wide + 2
+	entryWidth   = ownConcepts/8 + 2*mostMeanings
+	mostMeanings = 4 // stems of an entry
 )
+
+// tableWidths are those of the five tables, in their order.
+var tableWidths = [...]int{stemWidth, wide, narrow, wide, narrow}
 
 // home is the slot where a key of a table of n slots belongs.
 func home(key uint64, n int) int {
@@ -133,13 +144,13 @@ func home(key uint64, n int) int {
 	return int(slot)
 }
 
-// get returns the slot of a key and the weights in it, -1 without.
+// get returns the slot of a key and what is in it, -1 without.
 func (t *hashed) get(key uint64) (int32, string) {
 	for i := home(key, t.slots); ; i++ {
 		if i == t.slots {
 			i = 0
 		}
-		slot := t.data[i*wide:][:wide]
+		slot := t.data[i*t.width:][:t.width]
 		switch load64(slot) {
 		case key:
 			return int32(i), slot[8:]
@@ -149,7 +160,7 @@ func (t *hashed) get(key uint64) (int32, string) {
 	}
 }
 
-// getPair is get in the table of pairs.
+// getPair is get in a table of pairs.
 func (t *hashed) getPair(key uint64) (int32, string) {
 	for i := home(key, t.slots); ; i++ {
 		if i == t.slots {
@@ -165,23 +176,13 @@ func (t *hashed) getPair(key uint64) (int32, string) {
 	}
 }
 
-// concept is the feature of a concept, pair that of two in the order of the
-// lexicon.
-func (m *model) concept(a int, role Role) found {
-	return found{int32(a), weightIn(m.weights[weighed*a:][:weighed], role)}
-}
+// concept is the weight of a concept, pair that of two in the order of the
+// lexicon: none where the model does not know them.
+func (m *model) concept(a int, role Role) int16 { return weightIn(m.weights[weighed*a:], role) }
 
-func (m *model) pair(a, b int, role Role) found {
-	return m.concept(m.concepts*(1+a)+b, role)
-}
+func (m *model) pair(a, b int, role Role) int16 { return m.concept(m.concepts*(1+a)+b, role) }
 
-// found is a feature of a clause with its weight in thousandths, none where the
-// model does not know it.
-type found struct {
-	feature int32
-	weight  int16
-}
-
+// none is the weight of what is no feature.
 const none = math.MinInt16
 
 func weightIn(weights string, role Role) int16 {
@@ -189,23 +190,17 @@ func weightIn(weights string, role Role) int16 {
 	return int16(two[0]) | int16(two[1])<<8
 }
 
-func load32(s string) uint32 {
-	_ = s[3]
-	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
-}
-
-func load64(s string) uint64 {
-	_ = s[7]
-	return uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
-}
+// load32 and load64 read little-endian numbers, without a copy.
+func load32(s string) uint32 { return binary.LittleEndian.Uint32([]byte(s)) }
+func load64(s string) uint64 { return binary.LittleEndian.Uint64([]byte(s)) }
 
 // reader adds up the features of one clause after the other.
 type reader struct {
 	stems
-	role  Role
-	found []found
-	ids   []int32 // the slots of its words' stems, -1 without
-	seen  seen
+	role         Role
+	seen         seen // the features of words
+	concepts     set  // of this clause
+	lastConcepts set
 	// Sums of weights in thousandths, and numbers of features: of this clause,
 	// and of this clause together with the one before.
 	sum, before, together       int
@@ -216,6 +211,7 @@ type reader struct {
 func (r *reader) next(role Role) {
 	r.role = role
 	r.seen.text()
+	r.concepts = set{}
 	r.sum, r.count = 0, 0
 }
 
@@ -250,35 +246,113 @@ func (s *seen) add(f int32) (here, before bool) {
 // learn reads a clause.
 func (r *reader) learn(m *model, low string, concepts set) {
 	r.read(low)
-	all := r.found[:0]
+	if r.seen.clause == nil {
+		r.seen.clause = make([]uint16, m.features)
+	}
+	r.seen.next()
+	r.before, r.countBefore = r.sum, r.count
+	r.sum, r.count = 0, 0
+	r.together, r.counted = r.before, r.countBefore
 	if r.first != "" {
-		if slot, weights := m.first.get(keyOf(r.first)); slot >= 0 {
-			all = append(all, found{m.first.before + slot, weightIn(weights, r.role)})
+		if slot, content := m.first.get(keyOf(r.first)); slot >= 0 {
+			r.feature(m.first.before+slot, weightIn(content, r.role))
 		}
 	}
 	last := int32(-1)
-	r.ids = r.ids[:0]
-	for _, w := range r.words {
-		slot, weights := m.stems.get(keyOf(w))
-		r.ids = append(r.ids, slot)
-		if slot >= 0 {
-			all = append(all, found{m.stems.before + slot, weightIn(weights, r.role)})
+	for i, key := range r.keys {
+		slot, content := m.stems.get(key)
+		if slot < 0 {
+			m.unknown(r, r.at(i), &concepts)
+		} else {
+			r.feature(m.stems.before+slot, weightIn(content, r.role))
 			if last >= 0 {
-				if pair, weights := m.pairs.getPair(pairOf(last, slot)); pair >= 0 {
-					all = append(all, found{m.pairs.before + pair, weightIn(weights, r.role)})
+				if pair, content := m.pairs.getPair(pairOf(last, slot)); pair >= 0 {
+					r.feature(m.pairs.before+pair, weightIn(content, r.role))
 				}
+			}
+			if k := known(content[weighed]) | known(content[weighed+1])<<8; k != 0 {
+				m.gloss(r, k, last, slot, &concepts)
 			}
 		}
 		last = slot
 	}
-	all = m.gloss(r, all, &concepts)
-	for word := range concepts { // those of packs have no weight
-		concepts[word] &= m.known[word]
+	r.weighConcepts(m, concepts)
+}
+
+// feature adds the weight of a feature of a word, once.
+func (r *reader) feature(f int32, weight int16) {
+	if weight == none {
+		return
 	}
+	if here, before := r.seen.add(f); here {
+		r.weigh(int(weight), before)
+	}
+}
+
+// weigh adds the weight of a feature that is new to the clause before, too, or not.
+func (r *reader) weigh(weight int, before bool) {
+	r.sum += weight
+	r.count++
+	if before {
+		r.together += weight
+		r.counted++
+	}
+}
+
+// unknown is gloss for a word whose stem the model does not know.
+func (m *model) unknown(r *reader, w string, concepts *set) {
+	if len(w) < shortestBegin {
+		return
+	}
+	begins(w, func(begin string) bool {
+		slot, content := m.begun.get(keyOf(begin))
+		if slot >= 0 {
+			m.meaning(r, int32(content[0])|int32(content[1])<<8, concepts)
+		}
+		return slot >= 0
+	})
+}
+
+// gloss adds what a stem means, and it together with the one before, to the
+// features and concepts of a clause.
+func (m *model) gloss(r *reader, k known, last, slot int32, concepts *set) {
+	if k&endsPair != 0 && last >= 0 {
+		if pair, content := m.glossed.getPair(pairOf(last, slot)); pair >= 0 {
+			m.meaning(r, int32(content[0])|int32(content[1])<<8, concepts)
+		}
+	}
+	if id := k.entry(); id >= 0 {
+		m.meaning(r, id, concepts)
+	}
+}
+
+// meaning adds an entry of the glossary to a clause.
+func (m *model) meaning(r *reader, id int32, concepts *set) {
+	entry := m.entries[entryWidth*id:][:entryWidth]
+	for word := range ownConcepts / 64 {
+		concepts[word] |= load64(entry[8*word:])
+	}
+	for stems := entry[ownConcepts/8:]; len(stems) > 0; stems = stems[2:] {
+		if slot := int32(stems[0]) | int32(stems[1])<<8; slot > 0 {
+			r.feature(m.stems.before+slot-1, weightIn(m.stems.data[int(slot-1)*stemWidth+8:], r.role))
+		}
+	}
+}
+
+// weighConcepts adds the weights of concepts and of pairs of them.
+func (r *reader) weighConcepts(m *model, concepts set) {
+	for word := range concepts { // those of packs have no weight
+		concepts[word] &= m.own[word]
+	}
+	r.lastConcepts, r.concepts = r.concepts, concepts
 	for word, set := range concepts[:ownConcepts/64] {
 		for ; set != 0; set &= set - 1 {
 			a := word<<6 + bits.TrailingZeros64(set)
-			all = append(all, m.concept(a, r.role))
+			had := r.lastConcepts.has(class(a))
+			if w := m.concept(a, r.role); w != none {
+				r.weigh(int(w), !had)
+			}
+			row := m.weights[weighed*m.concepts*(1+a):]
 			rest := concepts
 			rest[word] = set & (set - 1)
 			if word == 1 {
@@ -286,40 +360,14 @@ func (r *reader) learn(m *model, low string, concepts set) {
 			}
 			for word, set := range rest[:ownConcepts/64] {
 				for ; set != 0; set &= set - 1 {
-					all = append(all, m.pair(a, word<<6+bits.TrailingZeros64(set), r.role))
+					b := word<<6 + bits.TrailingZeros64(set)
+					if w := weightIn(row[weighed*b:], r.role); w != none {
+						r.weigh(int(w), !had || !r.lastConcepts.has(class(b)))
+					}
 				}
 			}
 		}
 	}
-	r.found = all
-	if r.seen.clause == nil {
-		r.seen.clause = make([]uint16, m.features)
-	}
-	r.sumUp()
-}
-
-// sumUp adds up the weights of what was found, each feature once.
-func (r *reader) sumUp() {
-	r.seen.next()
-	r.before, r.countBefore = r.sum, r.count
-	sum, count := 0, 0
-	together, counted := r.before, r.countBefore
-	for _, f := range r.found {
-		if f.weight == none {
-			continue
-		}
-		here, before := r.seen.add(f.feature)
-		if !here {
-			continue
-		}
-		sum += int(f.weight)
-		count++
-		if before {
-			together += int(f.weight)
-			counted++
-		}
-	}
-	r.sum, r.count, r.together, r.counted = sum, count, together, counted
 }
 
 func thousandths(n int) float64 { return float64(n) / 1000 }
@@ -371,26 +419,28 @@ func (j *Judge) Because(role Role, s FieldSign) []Because {
 
 // weight is that of a feature by its name.
 func (m *model) weight(role Role, name string) (float64, bool) {
-	weights := ""
+	w := int16(none)
+	of := func(slot int32, content string) {
+		if slot >= 0 {
+			w = weightIn(content, role)
+		}
+	}
 	kind, rest, _ := strings.Cut(name, " ")
 	one, other, _ := strings.Cut(rest, "~")
 	switch kind {
 	case "w":
-		_, weights = m.stems.get(keyOf(rest))
+		of(m.stems.get(keyOf(rest)))
 	case "f":
-		_, weights = m.first.get(keyOf(rest))
+		of(m.first.get(keyOf(rest)))
 	case "b":
 		a, _ := m.stems.get(keyOf(one))
 		if b, _ := m.stems.get(keyOf(other)); a >= 0 && b >= 0 {
-			_, weights = m.pairs.getPair(pairOf(a, b))
+			of(m.pairs.getPair(pairOf(a, b)))
 		}
 	case "c":
-		weights = m.weights[weighed*int(mustClass(rest)):]
+		w = m.concept(int(mustClass(rest)), role)
 	case "p":
-		weights = m.weights[weighed*(m.concepts*(1+int(mustClass(one)))+int(mustClass(other))):]
+		w = m.pair(int(mustClass(one)), int(mustClass(other)), role)
 	}
-	if weights == "" || weightIn(weights, role) == none {
-		return 0, false
-	}
-	return thousandths(int(weightIn(weights, role))), true
+	return thousandths(int(w)), w != none
 }

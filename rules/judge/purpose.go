@@ -50,7 +50,7 @@ func (j *Judge) purpose(in Setting, texts []string) purpose {
 	defer j.scratch.Put(m)
 	r := m.reader
 	add := func() {
-		for _, w := range r.words {
+		for _, w := range r.list() {
 			p[w] = true
 		}
 	}
@@ -64,7 +64,7 @@ func (j *Judge) purpose(in Setting, texts []string) purpose {
 		for _, clause := range Clauses(text) {
 			low := unbroken(lower(clause))
 			hits = j.words.find(low, hits[:0])
-			here := formOf(clause, low, hits)
+			here := formOf(clause, low, true, hits)
 			for _, h := range hits {
 				here.add(h.class)
 			}
@@ -94,7 +94,7 @@ func NewSiblings(s *analyzers.Server) *Siblings {
 	for _, t := range s.Surface.Tools {
 		all.names[strings.ToLower(t.Name.Raw())] = true
 		words.read(spaced(t.Name.Raw()))
-		for _, w := range words.words {
+		for _, w := range words.list() {
 			all.words[w] = true
 		}
 	}
@@ -108,7 +108,7 @@ func (p purpose) share(in Setting, text string) float64 {
 	s.read(lower(text))
 	seen := map[string]bool{}
 	n := 0
-	for _, w := range s.words {
+	for _, w := range s.list() {
 		if about()[w] || seen[w] {
 			continue
 		}
@@ -210,7 +210,7 @@ var about = sync.OnceValue(func() map[string]bool {
 		"一个 这个 并且 以及 可以 没有 进行 不会 就是 之后 其中 本工 工具 的一 请在 请把",
 	} {
 		s.read(list)
-		for _, w := range s.words {
+		for _, w := range s.list() {
 			m[w] = true
 		}
 	}

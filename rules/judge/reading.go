@@ -65,19 +65,26 @@ func (j *Judge) read(in Setting, view *text.View, low string) ([]Sign, []window)
 	m.next(in.Role)
 	r := reading{Judge: j, in: in, text: view.Text, back: view.Map, low: low, m: m}
 	for start := 0; start < len(r.text); {
-		next := clauseEnd(r.text, start)
+		next, met := clauseEnd(r.text, start)
 		if from, to := trim(r.text, start, next); to-from >= shortestClause {
-			r.clause(from, to)
+			r.clause(from, to, met)
 		}
 		start = next
 	}
 	return r.signs()
 }
 
-// clause reads text[start:end].
-func (r *reading) clause(start, end int) {
-	c := clause{start: start, end: end, low: unbroken(r.low[start:end]), factor: 1}
-	r.m.hits = r.words.find(c.low, r.m.hits[:0])
+// clause reads text[start:end], which has no bytes of other kinds than met.
+func (r *reading) clause(start, end int, met byteKind) {
+	c := clause{start: start, end: end, low: r.low[start:end], factor: 1}
+	if met&breaks != 0 {
+		c.low = unbroken(c.low)
+	}
+	marked := uint32(0)
+	if met&marksPattern != 0 {
+		marked = marks(c.low)
+	}
+	r.m.hits = r.words.findMarked(c.low, marked, r.m.hits[:0])
 	if r.in.Siblings != nil {
 		r.m.hits = slices.DeleteFunc(r.m.hits, func(h hit) bool {
 			return h.class == toolNameClass && r.in.Siblings.names[strings.Trim(c.low[h.start:h.end], "`'\"")]
@@ -87,7 +94,7 @@ func (r *reading) clause(start, end int) {
 		from, _ := r.back.Range(start, start+1)
 		c.shown = r.in.layout.shows(from)
 	}
-	c.here, c.outside, c.defends = r.m.concepts(r.text[start:end], c.low, c.shown)
+	c.here, c.outside, c.defends = r.m.concepts(r.text[start:end], c.low, met&colons != 0, c.shown)
 	if c.defends {
 		if !c.here.any(concrete) && r.defended() {
 			c.factor = quoteFactor

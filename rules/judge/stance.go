@@ -211,7 +211,11 @@ func (s *subject) defends(words *lexicon) bool {
 		return slices.ContainsFunc(words.find(lower(text), nil), func(h hit) bool { return h.class == defenceClass })
 	}
 	for _, f := range s.fields {
-		if raw := f.Text.Raw(); (f.Path == "description" || f.Path == "title") && about(raw[:clauseEnd(raw, 0)]) {
+		if f.Path != "description" && f.Path != "title" {
+			continue
+		}
+		raw := f.Text.Raw()
+		if end, _ := clauseEnd(raw, 0); about(raw[:end]) {
 			return true
 		}
 	}

@@ -2,6 +2,7 @@ package text
 
 import (
 	"fmt"
+	"math/bits"
 	"slices"
 	"unicode"
 	"unicode/utf8"
@@ -34,22 +35,30 @@ func Words(words ...string) []Pattern {
 	return out
 }
 
-// maxEntries bounds the transition table of an Automaton: 4 bytes each.
-const maxEntries = 4 << 20
+// The bounds of an Automaton: entries of its transition table, 2 bytes each;
+// states; and patterns that its states end, all together.
+const (
+	maxEntries = 8 << 20
+	maxStates  = 1 << 16
+	maxMatches = 4 << 20
+)
 
 // Automaton finds many literals in one pass (Aho and Corasick, 1975). It is a
-// dense table over classes of bytes and is safe for concurrent use.
+// dense table over classes of bytes and is safe for concurrent use. The states
+// that are met most, those near the root, lie together.
 type Automaton struct {
 	class    [256]uint8
 	idle     [256]bool // bytes that lead from inside to inside
-	width    uint32    // classes
-	next     []uint32  // by state*width+class: state*width, with hit set where the state ends a pattern
-	ends     []int32   // by state: where its patterns begin in matches
+	letters  bool      // all letters do, and begins knows every pattern that a letter begins
+	spaces   bool      // a space begins no pattern
+	begins   filter
+	shift    uint8    // of a state, to its row
+	next     []uint16 // by state<<shift+class
+	ending   uint16   // the first state that ends a pattern; all behind it do
+	ends     []int32  // by state from ending on: where its patterns begin in matches
 	matches  []int32
 	patterns []Pattern
 }
-
-const hit = 1 << 31
 
 // The states in which no pattern has begun: root, and inside of a word, where
 // those that ask for a WordStart cannot begin.
@@ -62,45 +71,47 @@ const (
 // error says which pattern is empty, or that they need too large a table (16 MB).
 func NewAutomaton(patterns []Pattern) (*Automaton, error) {
 	a := &Automaton{patterns: append([]Pattern(nil), patterns...)}
-	a.classify()
-	width := int(a.width)
+	width := a.classify()
+	a.shift = uint8(bits.Len(uint(width - 1)))
+	row := 1 << a.shift
+	most := min(maxStates, maxEntries/row)
 
 	// The trie: a row a state. A transition to 0 is none.
-	states := a.states()
-	a.next = make([]uint32, 2*width, min(states*width, maxEntries))
+	states := min(a.states(), most)
+	next := make([]uint16, 2*row, states*row)
 	ending := make([][]int32, 2, states) // by state: the patterns that it ends
-	free := map[uint32]bool{}            // children of root that begin a pattern which may stand inside of words
+	free := map[uint16]bool{}            // children of root that begin a pattern which may stand inside of words
 	for p, pattern := range patterns {
 		if pattern.Text == "" {
 			return nil, fmt.Errorf("automaton: pattern %d is empty", p)
 		}
 		state := root
 		for i := range len(pattern.Text) {
-			at := state*width + int(a.class[pattern.Text[i]])
-			if a.next[at] == 0 {
-				if len(a.next)+width > maxEntries {
-					return nil, fmt.Errorf("automaton: %d patterns need more than %d entries of a table; the limit was met at pattern %d", len(patterns), maxEntries, p)
+			at := state<<a.shift + int(a.class[pattern.Text[i]])
+			if next[at] == 0 {
+				if len(ending) == most {
+					return nil, fmt.Errorf("automaton: %d patterns need more than %d states; the limit was met at pattern %d", len(patterns), most, p)
 				}
-				a.next[at] = uint32(len(ending))
-				a.next = a.next[:len(a.next)+width]
+				next[at] = uint16(len(ending))
+				next = next[:len(next)+row]
 				ending = append(ending, nil)
 			}
-			state = int(a.next[at])
+			state = int(next[at])
 		}
 		ending[state] = append(ending[state], int32(p))
-		if first := a.next[a.class[pattern.Text[0]]]; !pattern.WordStart {
+		if first := next[a.class[pattern.Text[0]]]; !pattern.WordStart {
 			free[first] = true
 		}
 	}
 
 	// Breadth first: a state takes over the transitions and the patterns of the
 	// longest suffix that is a state too, inside of a word where one is before it.
-	fail := make([]uint32, len(ending))
-	queue := make([]uint32, 0, len(ending))
+	fail := make([]uint16, len(ending))
+	queue := append(make([]uint16, 0, len(ending)), root, inside)
 	words := a.wordClasses()
 	for c := range width {
-		t := a.next[c]
-		a.next[width+c] = t
+		t := next[c]
+		next[row+c] = t
 		if t != root {
 			queue = append(queue, t)
 		}
@@ -108,50 +119,81 @@ func NewAutomaton(patterns []Pattern) (*Automaton, error) {
 			continue
 		}
 		if !free[t] {
-			a.next[width+c] = inside
+			next[row+c] = inside
 		}
 		if t == root {
-			a.next[c] = inside
+			next[c] = inside
 		} else {
 			fail[t] = inside
 		}
 	}
 	total := 0
-	for k := 0; k < len(queue); k++ {
+	for k := 2; k < len(queue); k++ {
 		s := int(queue[k])
 		f := int(fail[s])
 		ending[s] = append(ending[s], ending[f]...)
-		if total += len(ending[s]); total > maxEntries {
-			return nil, fmt.Errorf("automaton: the patterns hold each other more than %d times", maxEntries)
+		if total += len(ending[s]); total > maxMatches {
+			return nil, fmt.Errorf("automaton: the patterns hold each other more than %d times", maxMatches)
 		}
 		for c := range width {
-			t, over := a.next[s*width+c], a.next[f*width+c]
+			t, over := next[s<<a.shift+c], next[f<<a.shift+c]
 			if t == 0 {
-				a.next[s*width+c] = over
+				next[s<<a.shift+c] = over
 				continue
 			}
 			fail[t] = over
 			queue = append(queue, t)
 		}
 	}
-
-	a.ends = make([]int32, len(ending)+1)
-	a.matches = make([]int32, 0, total)
-	for s, patterns := range ending {
-		a.ends[s] = int32(len(a.matches))
-		a.matches = append(a.matches, patterns...)
-	}
-	a.ends[len(ending)] = int32(len(a.matches))
 	for c := range a.idle {
-		a.idle[c] = a.next[width+int(a.class[c])] == inside
+		a.idle[c] = next[row+int(a.class[c])] == inside
 	}
-	for i, t := range a.next {
-		a.next[i] = t * a.width
-		if len(ending[t]) > 0 {
-			a.next[i] |= hit
+	space := int(a.class[' '])
+	a.spaces = next[space] == root && next[row+space] == root
+	a.letters = true
+	for c := 'a'; c <= 'z'; c++ {
+		a.letters = a.letters && a.idle[c]
+	}
+	for _, p := range patterns {
+		a.begins.add(p.Text)
+		a.letters = a.letters && len(p.Text) > 1
+	}
+	a.lay(next, ending, queue, total)
+	return a, nil
+}
+
+// lay gives the states their numbers, breadth first, those that end a pattern
+// behind all others.
+func (a *Automaton) lay(next []uint16, ending [][]int32, queue []uint16, total int) {
+	number := make([]uint16, len(queue))
+	n := 0
+	for _, ends := range [...]bool{false, true} {
+		if ends {
+			a.ending = uint16(n)
+		}
+		for _, s := range queue {
+			if len(ending[s]) > 0 == ends {
+				number[s] = uint16(n)
+				n++
+			}
 		}
 	}
-	return a, nil
+	a.ends = make([]int32, 1, len(queue)-int(a.ending)+1)
+	a.matches = make([]int32, 0, total)
+	for _, s := range queue {
+		if len(ending[s]) > 0 {
+			a.matches = append(a.matches, ending[s]...)
+			a.ends = append(a.ends, int32(len(a.matches)))
+		}
+	}
+	a.next = make([]uint16, len(next))
+	row := 1 << a.shift
+	for s, n := range number {
+		to := a.next[int(n)*row:][:row]
+		for c, t := range next[s*row:][:row] {
+			to[c] = number[t]
+		}
+	}
 }
 
 // states is how many the patterns need: what each adds to the one that sorts
@@ -175,15 +217,15 @@ func (a *Automaton) states() int {
 }
 
 // classify gives every byte that patterns use a class of its own; of all others
-// those of words share class 1, the rest class 0.
-func (a *Automaton) classify() {
-	a.width = 2
+// those of words share class 1, the rest class 0. It returns how many there are.
+func (a *Automaton) classify() (width int) {
+	width = 2
 	for _, p := range a.patterns {
 		for i := range len(p.Text) {
 			c := lowerByte(p.Text[i])
 			if a.class[c] == 0 {
-				a.class[c] = uint8(a.width)
-				a.width++
+				a.class[c] = uint8(width)
+				width++
 			}
 		}
 	}
@@ -195,6 +237,7 @@ func (a *Automaton) classify() {
 	for c := 'A'; c <= 'Z'; c++ {
 		a.class[c] = a.class[c|0x20]
 	}
+	return width
 }
 
 // wordClasses tells of a class whether it is of bytes of words: of ASCII, since
@@ -220,16 +263,31 @@ func (a *Automaton) Len() int { return len(a.patterns) }
 // order of their ends, longer ones first. It stops when visit returns false.
 // It allocates nothing.
 func (a *Automaton) Scan(text string, visit func(pattern, start, end int) bool) {
-	next, state := a.next, uint32(root)
+	next, shift, state := a.next, a.shift&15, uint16(root)
 	for i := 0; i < len(text); i++ {
-		if state == a.width*inside && a.idle[text[i]] {
+		if state <= inside {
+			if a.letters {
+				eight := Eight(text, i)
+				n := Letters(eight)
+				if state == root && n > 0 && !a.begins.has(eight) {
+					state = inside
+				}
+				if state == inside {
+					if i += n; i == len(text) {
+						return
+					}
+				}
+			}
+			if c := text[i]; c == ' ' && a.spaces {
+				state = root
+				continue
+			} else if state == inside && a.idle[c] {
+				continue
+			}
+		}
+		if state = next[int(state)<<shift+int(a.class[text[i]])]; state < a.ending {
 			continue
 		}
-		state = next[state+uint32(a.class[text[i]])]
-		if state&hit == 0 {
-			continue
-		}
-		state &^= hit
 		for _, p := range a.endingAt(state) {
 			start := i + 1 - len(a.patterns[p].Text)
 			if a.bounded(p, text, start, i+1) && !visit(int(p), start, i+1) {
@@ -243,13 +301,11 @@ func (a *Automaton) Scan(text string, visit func(pattern, start, end int) bool) 
 // set[p/64]; set needs (Len()+63)/64 words. It reports whether it set any, and
 // allocates nothing.
 func (a *Automaton) Hits(text string, set []uint64) bool {
-	next, state, any := a.next, uint32(root), false
+	next, shift, state, any := a.next, a.shift&15, uint16(root), false
 	for i := range len(text) {
-		state = next[state+uint32(a.class[text[i]])]
-		if state&hit == 0 {
+		if state = next[int(state)<<shift+int(a.class[text[i]])]; state < a.ending {
 			continue
 		}
-		state &^= hit
 		for _, p := range a.endingAt(state) {
 			if set[p>>6]&(1<<(p&63)) == 0 && a.bounded(p, text, i+1-len(a.patterns[p].Text), i+1) {
 				set[p>>6] |= 1 << (p & 63)
@@ -260,9 +316,31 @@ func (a *Automaton) Hits(text string, set []uint64) bool {
 	return any
 }
 
-func (a *Automaton) endingAt(state uint32) []int32 {
-	s := state / a.width
-	return a.matches[a.ends[s]:a.ends[s+1]]
+func (a *Automaton) endingAt(state uint16) []int32 {
+	k := state - a.ending
+	return a.matches[a.ends[k]:a.ends[k+1]]
+}
+
+// filter knows the first bytes of patterns, two to five, by their hash, so that
+// most words need not be looked at byte by byte.
+type filter [1 << (filterBits - 6)]uint64
+
+const filterBits = 15
+
+// slot is that of what begins with the first n bytes of eight.
+func (*filter) slot(eight uint64, n int) uint64 {
+	return (eight | blanks) << (64 - 8*n) * 0x9e3779b97f4a7c15 >> (64 - filterBits) // letters in lower case, other bytes as it comes
+}
+
+func (f *filter) add(pattern string) {
+	slot := f.slot(Eight(pattern, 0), min(max(len(pattern), 2), 5))
+	f[slot>>6] |= 1 << (slot & 63)
+}
+
+// has reports whether a pattern of two bytes or more may begin with eight.
+func (f *filter) has(eight uint64) bool {
+	a, b, c, d := f.slot(eight, 2), f.slot(eight, 3), f.slot(eight, 4), f.slot(eight, 5)
+	return (f[a>>6]>>(a&63)|f[b>>6]>>(b&63)|f[c>>6]>>(c&63)|f[d>>6]>>(d&63))&1 != 0
 }
 
 // bounded reports whether a match keeps to the words that its pattern asks for.

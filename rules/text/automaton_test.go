@@ -100,7 +100,7 @@ func TestAutomatonErrors(t *testing.T) {
 	for c := range 256 {
 		all.WriteByte(byte(c))
 	}
-	if _, err := NewAutomaton(Literals("x", strings.Repeat(all.String(), 100))); err == nil || !strings.Contains(err.Error(), "pattern 1") {
+	if _, err := NewAutomaton(Literals("x", strings.Repeat(all.String(), 200))); err == nil || !strings.Contains(err.Error(), "pattern 1") {
 		t.Errorf("large: %v", err)
 	}
 	nested := make([]string, 3000)

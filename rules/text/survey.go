@@ -1,6 +1,9 @@
 package text
 
-import "strings"
+import (
+	"encoding/binary"
+	"strings"
+)
 
 // marks is what a first look finds worth a second one. A text without any is
 // its own normal form but for the case of its letters.
@@ -87,9 +90,21 @@ func survey(s string) marks {
 		c := s[i]
 		k := classes[c]
 		if k == classLetter {
-			for i+1 < len(s) && classes[s[i+1]] == classLetter {
-				i++
+			n := Letters(Eight(s, i) | blanks)
+			for end := n; end == 8; n += end {
+				end = Letters(Eight(s, i+n) | blanks)
 			}
+			// Most words stand between spaces, and then no count has to be kept.
+			if i += n; n > 2 && n < shortestArmour && i-n == token && i+1 < len(s) && s[i] == ' ' && letter(s[i+1]) {
+				if turnedEnds[s[token]&31][s[i-1]&31]>>(n&15)&1 != 0 && n <= longestTurned {
+					form := lookup(s[token:i])
+					rot, back = rot+form.is(rotated), back+form.is(backward)
+				}
+				singles, pairs, blank, lines = 0, 0, 1, 0
+				word, token = i+1, i+1
+				continue
+			}
+			i--
 			continue
 		}
 		if k == classDigit {
@@ -281,12 +296,25 @@ func plainViews(raw string) []View {
 
 // lowerASCII is strings.ToLower for ASCII, in half of the time.
 func lowerASCII(s string) string {
-	b := []byte(s)
-	lowerBytes(b)
-	return string(b)
+	var b strings.Builder
+	b.Grow(len(s))
+	var part [256]byte
+	for len(s) > 0 {
+		n := copy(part[:], s)
+		lowerBytes(part[:n])
+		b.Write(part[:n])
+		s = s[n:]
+	}
+	return b.String()
 }
 
 func lowerBytes(b []byte) {
+	for ; len(b) >= 8; b = b[8:] {
+		x := binary.LittleEndian.Uint64(b)
+		seven := x &^ highs
+		from, above := seven+(0x80-'A')*ones, seven+(0x7f-'Z')*ones
+		binary.LittleEndian.PutUint64(b, x|(from&^above&^x&highs)>>2)
+	}
 	for i, c := range b {
 		if c-'A' < 26 {
 			b[i] = c | 0x20
