@@ -28,6 +28,6 @@ func main() {
 // settle gives back what the start has used: one of these runs beside every
 // server.
 func settle() {
-	debug.SetGCPercent(60)
+	debug.SetGCPercent(100)
 	debug.FreeOSMemory()
 }
