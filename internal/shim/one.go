@@ -22,6 +22,7 @@ type one struct {
 	src     *approved
 	guard   *runtime.Guard
 	session *runtime.Session
+	alone   bool // no other server is served beside it
 }
 
 // prepare finds what is to be started and judges by the source whether it may
@@ -35,7 +36,7 @@ func (o *options) prepare(src *source, found manifests, say func(string, ...any)
 	guard := a.guard(found, time.Now())
 	src.servers = append(src.servers, a)
 	who, server := o.records(guard)
-	return &one{o, src.world, say, exe, a, guard, runtime.NewSession(guard, server, who)}, nil
+	return &one{options: o, world: src.world, say: say, exe: exe, src: a, guard: guard, session: runtime.NewSession(guard, server, who)}, nil
 }
 
 // serve starts the server and serves until one side ends: stdio.Run's errors.
@@ -57,7 +58,7 @@ func (s *one) serve(ctx context.Context, in io.Reader, out io.Writer, record fun
 	}
 	return stdio.Run(ctx, stdio.Options{
 		Session: s.session, Command: command, Launcher: launches(s.argv), Stdin: in, Stdout: out, Stderr: s.world.Stderr,
-		Record: record, LossyAudit: s.lossyAudit, Guards: s.src.guards, MaxLine: s.maxLine,
+		Record: record, LossyAudit: s.lossyAudit, Alone: s.alone, Guards: s.src.guards, MaxLine: s.maxLine,
 		Answered: func(pid int) *runtime.Refusal {
 			go func() { // not before: the server's own start comes first
 				s.guard.Warm()

@@ -112,6 +112,7 @@ func (o *options) run(ctx context.Context, w World) int {
 		return fail(w, err)
 	}
 	defer s.exe.Close()
+	s.alone = true
 	write, done, err := o.audit(ctx, w, say)
 	if err != nil {
 		return fail(w, err)

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
 	"sync"
 	"time"
@@ -35,6 +34,9 @@ type Options struct {
 	// LossyAudit is set.
 	Record     func(*audit.Record) error
 	LossyAudit bool
+	// Alone: no other server is served beside this one, so that a thread may
+	// wait for what it writes, which is faster.
+	Alone bool
 	// Guards brings new guards: what was approved has changed. nil: none come.
 	Guards <-chan *runtime.Guard
 	// Answered is called with the server's process id when its first message is
@@ -109,7 +111,7 @@ func (p *pump) serve(ctx context.Context) error {
 		p.end("not started")
 		return err
 	}
-	if _, alone := p.Stdin.(*os.File); alone { // of several servers each would hold a processor
+	if p.Alone { // of several servers each would hold a processor
 		proc.stdout = unpolled(proc.stdout)
 	}
 	p.process, p.server = proc, newOutlet(proc.stdin, func() {

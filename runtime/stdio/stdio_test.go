@@ -213,7 +213,7 @@ func start(t testing.TB, o stdio.Options) *client {
 	if o.Session == nil {
 		o.Session = session(t, runtime.Enforce)
 	}
-	o.Stdin, o.Stdout, o.Stderr = theirs, ours, c.stderr
+	o.Stdin, o.Stdout, o.Stderr, o.Alone = theirs, ours, c.stderr, true
 	if o.Grace == 0 {
 		o.Grace = 20 * time.Second // nothing that behaves needs it, however slow the machine is
 	}
