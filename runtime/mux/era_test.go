@@ -344,6 +344,16 @@ func TestProbe(t *testing.T) {
 	w.client(modernAsk("3", "tools/list", ""))
 	w.match(`^client .*"id":3,"error":\{"code":-32601,.*begun with initialize`)
 
+	// A level that the client names from the start, and keeps to.
+	w = newWireWithout(t, []Absent{{"gone", "no such program"}}, "old")
+	w.client(strings.Replace(modernAsk("1", "server/discover", ""), `"_meta":{`, `"_meta":{"io.modelcontextprotocol/logLevel":"info",`, 1))
+	w.server(0, unknown(1))
+	w.to = nil
+	w.server(0, initializedAs(2))
+	w.match(`^old .*initialized"}\nold .*"logging/setLevel","params":{"level":"info"}}\nclient .*"id":1,"result".*\nclient .*notifications/message.*gone is left out: no such program"}}$`)
+	w.server(0, `{"jsonrpc":"2.0","id":"sallyport-mux-3","result":{}}`)
+	w.want()
+
 	// A client that does not wait, before and after the answer.
 	const handshake = `{"jsonrpc":"2.0","id":2,"method":"initialize","params":{"protocolVersion":"2025-11-25"}}`
 	w = newWire(t, "new", "old")

@@ -67,13 +67,15 @@ func (m *Mux) levels(q *request, v *Verdict, now time.Time) {
 			continue
 		}
 		g.left++
-		m.ask(&part{gathering: g, server: i}, func(id []byte) []byte {
-			return requestFrame(id, "logging/setLevel", append(append([]byte(`{"level":`), m.said.level...), '}'))
-		}, v)
+		m.ask(&part{gathering: g, server: i}, m.setLevelFrame, v)
 	}
 	if g.left == 0 {
 		m.complete(g, v, now)
 	}
+}
+
+func (m *Mux) setLevelFrame(id []byte) []byte {
+	return requestFrame(id, "logging/setLevel", append(append([]byte(`{"level":`), m.said.level...), '}'))
 }
 
 // having yields the servers that can do something, by a member of their

@@ -168,6 +168,9 @@ func (m *Mux) begins(i int, v *Verdict) {
 	if s := m.servers[i]; s.in && !s.modern && s.lost == "" && !s.ready {
 		s.ready = true
 		m.send(i, notification("notifications/initialized", nil), v)
+		if m.said.level != nil && m.can(i, "logging") { // the client has said it before, and says it once
+			m.send(i, m.setLevelFrame(m.ownID()), v)
+		}
 	}
 }
 
@@ -218,6 +221,7 @@ func (m *Mux) greetedAll(g *gathering, v *Verdict, now time.Time) {
 		}
 		if m.greeted {
 			m.release(greeting, v, now)
+			m.tell(v)
 			return
 		}
 		m.modern = false
