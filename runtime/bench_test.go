@@ -86,7 +86,7 @@ func BenchmarkCall(b *testing.B) {
 	for _, size := range []int{60, 10 << 10} {
 		b.Run(fmt.Sprint(size), func(b *testing.B) {
 			s := begin(b, config(b, `{"serverInfo":{"name":"harbour"},"tools":[`+lookUp+`]}`), lookUp)
-			text := strings.Repeat("The harbour opens at six and the ferry leaves at half past, in any weather. ", size/76+1)[:size-1] + "."
+			text := strings.Repeat("The harbour opens at six and the ferry leaves at half past, in any weather. ", size/76+1)[:size]
 			var request, answer []byte
 			var v runtime.Verdict
 			id := 10
